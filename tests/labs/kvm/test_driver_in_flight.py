@@ -21,7 +21,7 @@ from ansible_collections.vmops.migration.plugins.module_utils.model.request impo
 from ansible_collections.vmops.migration.plugins.module_utils.model.vm import OperationKind
 
 from tests.labs.kvm.commands import wait_until
-from tests.labs.kvm.driver_world import driver_of, migration_of, note_of, wait_for_copying, wait_for_end
+from tests.labs.kvm.driver_world import driver_of, migration_of, note_of, python, read_vm, wait_for_copying, wait_for_end
 from tests.labs.kvm.guests import Guest
 from tests.labs.kvm.lab import Lab
 
@@ -111,3 +111,62 @@ def test_a_guest_that_is_gone_is_nowhere(kvm_lab: Lab) -> None:
     with driver_of(kvm_lab) as driver:
         migration = migration_of(guest, "kvm1", "kvm2")
         assert driver.verify(migration, note_of(migration)).verdict is Verdict.NOWHERE
+
+
+CONTROLLER = """
+import sys, time
+from tests.labs.kvm.config import LabConfig
+from tests.labs.kvm.lab import Lab
+from tests.labs.kvm.driver_world import driver_of, note_of
+from ansible_collections.vmops.migration.plugins.module_utils.model.migration import Migration
+from ansible_collections.vmops.migration.plugins.module_utils.model.request import MoveOptions
+name, uuid, vm_name = sys.argv[1:]
+with driver_of(Lab.existing(LabConfig(name=name))) as driver:
+    migration = Migration("m1", uuid, vm_name, "kvm1", "kvm2")
+    note = note_of(migration)
+    driver.write_note(migration, note)
+    job = driver.start(migration, note, MoveOptions(bandwidth_mib_s=16))
+    while not driver.poll([job])[0].processed_bytes:
+        time.sleep(0.02)
+    print(note.operation_id, flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_move_outlives_its_killed_controller_and_is_adopted_by_the_next(kvm_lab: Lab) -> None:
+    guest = kvm_lab.guest("web1", "kvm1", autostart=True)
+    controller = python(CONTROLLER, kvm_lab.config.name, guest.uuid, guest.name)
+    assert controller.stdout
+    assert controller.stdin
+    operation = controller.stdout.readline().strip()
+    assert operation, "the first controller did not start its move"
+    controller.kill()
+    controller.wait()
+    controller.stdout.close()
+    controller.stdin.close()
+    with driver_of(kvm_lab) as driver:
+        (found,) = driver.in_flight()
+        assert (found.vm, found.vm_name, found.source_host, found.target_host, found.is_ours) == (guest.uuid, "web1", "kvm1", "kvm2", True)
+        assert found.note is not None
+        assert found.note.operation_id == operation
+        job = driver.adopt(found)
+        wait_for_end(driver, job)
+        assert driver.verify(job.migration, job.note).verdict is Verdict.ARRIVED
+        assert driver.finish(job.migration, job.note) == ()
+        assert driver.in_flight() == ()
+        assert read_vm(driver, guest).note is None
+    assert kvm_lab.where(guest) == {"kvm2": ("running", True)}
+    assert (guest.restarts(), guest.faults()) == (0, [])
+
+
+def test_closing_the_driver_leaves_its_moves_alone(kvm_lab: Lab) -> None:
+    guest = kvm_lab.guest("web1", "kvm1")
+    with driver_of(kvm_lab) as first:
+        migration = migration_of(guest, "kvm1", "kvm2")
+        note = note_of(migration)
+        first.write_note(migration, note)
+        wait_for_copying(first, first.start(migration, note, MoveOptions(bandwidth_mib_s=16)))
+    with driver_of(kvm_lab) as second:
+        (found,) = second.in_flight()
+        wait_for_end(second, second.adopt(found))
+        assert second.verify(migration, note).verdict is Verdict.ARRIVED

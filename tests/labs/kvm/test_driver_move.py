@@ -18,7 +18,7 @@ from ansible_collections.vmops.migration.plugins.module_utils.model.migration im
 from ansible_collections.vmops.migration.plugins.module_utils.model.note import Home, NotePhase, VmNote
 from ansible_collections.vmops.migration.plugins.module_utils.model.request import MoveOptions, Transport
 
-from tests.labs.kvm.driver_world import NASTY_NAME, driver_of, frozen_qemu, migration_of, note_of, python, read_vm, site_options, wait_for_copying, wait_for_end
+from tests.labs.kvm.driver_world import NASTY_NAME, driver_of, frozen_qemu, migration_of, note_of, read_vm, site_options, wait_for_copying, wait_for_end
 from tests.labs.kvm.guests import Guest
 from tests.labs.kvm.lab import Lab
 from tests.labs.kvm.network import Link
@@ -317,65 +317,6 @@ def test_a_definition_that_the_move_did_not_make_is_left_alone(kvm_lab: Lab) -> 
         driver.write_note(migration, note)
         assert [reason.code for reason in driver.rollback(migration, note)] == ["leftover_foreign"]
     assert kvm_lab.where(guest) == {"kvm1": ("running", True), "kvm3": ("shutoff", True)}
-
-
-CONTROLLER = """
-import sys, time
-from tests.labs.kvm.config import LabConfig
-from tests.labs.kvm.lab import Lab
-from tests.labs.kvm.driver_world import driver_of, note_of
-from ansible_collections.vmops.migration.plugins.module_utils.model.migration import Migration
-from ansible_collections.vmops.migration.plugins.module_utils.model.request import MoveOptions
-name, uuid, vm_name = sys.argv[1:]
-with driver_of(Lab.existing(LabConfig(name=name))) as driver:
-    migration = Migration("m1", uuid, vm_name, "kvm1", "kvm2")
-    note = note_of(migration)
-    driver.write_note(migration, note)
-    job = driver.start(migration, note, MoveOptions(bandwidth_mib_s=16))
-    while not driver.poll([job])[0].processed_bytes:
-        time.sleep(0.02)
-    print(note.operation_id, flush=True)
-    sys.stdin.read()
-"""
-
-
-def test_a_move_outlives_its_killed_controller_and_is_adopted_by_the_next(kvm_lab: Lab) -> None:
-    guest = kvm_lab.guest("web1", "kvm1", autostart=True)
-    controller = python(CONTROLLER, kvm_lab.config.name, guest.uuid, guest.name)
-    assert controller.stdout
-    assert controller.stdin
-    operation = controller.stdout.readline().strip()
-    assert operation, "the first controller did not start its move"
-    controller.kill()
-    controller.wait()
-    controller.stdout.close()
-    controller.stdin.close()
-    with driver_of(kvm_lab) as driver:
-        (found,) = driver.in_flight()
-        assert (found.vm, found.vm_name, found.source_host, found.target_host, found.is_ours) == (guest.uuid, "web1", "kvm1", "kvm2", True)
-        assert found.note is not None
-        assert found.note.operation_id == operation
-        job = driver.adopt(found)
-        wait_for_end(driver, job)
-        assert driver.verify(job.migration, job.note).verdict is Verdict.ARRIVED
-        assert driver.finish(job.migration, job.note) == ()
-        assert driver.in_flight() == ()
-        assert read_vm(driver, guest).note is None
-    assert kvm_lab.where(guest) == {"kvm2": ("running", True)}
-    assert (guest.restarts(), guest.faults()) == (0, [])
-
-
-def test_closing_the_driver_leaves_its_moves_alone(kvm_lab: Lab) -> None:
-    guest = kvm_lab.guest("web1", "kvm1")
-    with driver_of(kvm_lab) as first:
-        migration = migration_of(guest, "kvm1", "kvm2")
-        note = note_of(migration)
-        first.write_note(migration, note)
-        wait_for_copying(first, first.start(migration, note, MoveOptions(bandwidth_mib_s=16)))
-    with driver_of(kvm_lab) as second:
-        (found,) = second.in_flight()
-        wait_for_end(second, second.adopt(found))
-        assert second.verify(migration, note).verdict is Verdict.ARRIVED
 
 
 def test_a_move_whose_qemu_hangs_is_polled_without_hanging(kvm_lab: Lab) -> None:
