@@ -25,7 +25,7 @@ export ANSIBLE_REMOTE_TEMP := $(CURDIR)/.ansible/tmp
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.venv/collections
 export ANSIBLE_CONFIG := $(CURDIR)/$(CI_SCRIPTS)/ansible.cfg
 
-.PHONY: help demo demo-kvm test mutate-rules property-tests lab-matrix lint format bench docs lab-up lab-down clean .venv packages-python packages-checks packages-kvm venv-run venv-test venv-lint venv-docs venv-kvm
+.PHONY: help demo demo-kvm test mutate-rules property-tests lab-matrix lint format bench docs lab-up lab-down clean .venv packages-python packages-checks packages-kvm packages-vsphere venv-run venv-test venv-lint venv-docs venv-kvm venv-vsphere
 
 help: ## say what each command does (the default)
 	@echo 'vmops.migration: make COMMAND'
@@ -37,7 +37,7 @@ demo: venv-run ## drain a host of the example site on the simulator: plan, live 
 demo-kvm: packages-kvm venv-kvm ## the same with real guests on three libvirt hosts of the lab; root
 	@tests/demo/demo_kvm.sh
 
-test: packages-kvm venv-test venv-lint venv-kvm ## all tests: unit, simulator, older and newest ansible-core, KVM lab, molecule, demo
+test: packages-kvm packages-vsphere venv-test venv-lint venv-kvm venv-vsphere ## all tests: unit, simulator, older and newest ansible-core, KVM and vSphere labs, molecule, demo
 	@$(BIN)/python $(CI_SCRIPTS)/run_stages.py $(CI_SCRIPTS)/test.toml $(STAGES)
 
 mutate-rules: venv-test ## spoil every row of the rulebook, one at a time: one of the row's own tests has to notice
@@ -73,9 +73,9 @@ clean: ## remove everything that these commands made, Debian packages apart
 
 # Set-up: every step is a no-op when it is up to date.
 
-.venv: venv-test venv-lint venv-kvm
+.venv: venv-test venv-lint venv-kvm venv-vsphere
 
-packages-python packages-checks packages-kvm: packages-%:
+packages-python packages-checks packages-kvm packages-vsphere: packages-%:
 	@$(CI_SCRIPTS)/packages.sh $*
 
 venv-run: packages-python
@@ -89,6 +89,9 @@ venv-lint: packages-python
 
 venv-docs: packages-python
 	@$(CI_SCRIPTS)/venv.sh .venv "$(PYTHON)" run docs
+
+venv-vsphere: packages-python
+	@$(CI_SCRIPTS)/venv.sh .venv "$(PYTHON)" run vsphere
 
 # libvirt-python needs a compiler and libvirt's headers: where they are missing, only the parts on KVM are missing too.
 venv-kvm: packages-python

@@ -21,8 +21,9 @@ options:
     suboptions:
       driver:
         description:
-          - The kind of hypervisor, V(libvirt) or V(simulator).
+          - The kind of hypervisor, V(libvirt), V(vsphere) or V(simulator).
           - V(libvirt) is KVM through libvirt and needs libvirt-python and defusedxml.
+          - V(vsphere) is vCenter, or a single ESXi host, and needs pyvmomi.
           - V(simulator) is the embedded simulated site, to rehearse and to try things out.
         type: str
         required: true
@@ -91,6 +92,33 @@ options:
             description: How many simulated seconds pass in a real one.
             type: float
             default: 1.0
+      vsphere:
+        description: Only for O(site.driver=vsphere). The vCenter server that manages the hosts, or a single ESXi host.
+        type: dict
+        suboptions:
+          hostname:
+            description: Its name or address. Without it the value of the environment variable E(VMWARE_HOST) is taken.
+            type: str
+          username:
+            description: The user. Without it the value of the environment variable E(VMWARE_USER) is taken.
+            type: str
+          password:
+            description: The user's password. Without it the value of the environment variable E(VMWARE_PASSWORD) is taken.
+            type: str
+          port:
+            description: The port of its API. Without it the value of the environment variable E(VMWARE_PORT) is taken.
+            type: int
+            default: 443
+          validate_certs:
+            description:
+              - Whether its certificate has to be trusted and has to bear its name. Without it the value of the environment variable E(VMWARE_VALIDATE_CERTS)
+                is taken.
+              - V(false) lets anybody on the way read the password. Prefer O(site.vsphere.ca_path).
+            type: bool
+            default: true
+          ca_path:
+            description: A file with the certificates (PEM) of the authorities that are trusted. Without it those of the system are.
+            type: path
       connect_timeout_seconds:
         description: How long a host may take to answer before it counts as unreachable.
         type: float

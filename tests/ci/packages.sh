@@ -3,7 +3,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Installs the Debian packages that a set of commands needs, as root where apt is there: packages.sh python|checks|kvm
+# Installs the Debian packages that a set of commands needs, as root where apt is there: packages.sh python|checks|kvm|vsphere
 # Elsewhere it says what is missing and goes on; what cannot do without says so itself.
 set -euo pipefail
 case $1 in
@@ -16,6 +16,7 @@ kvm)
     wanted=(libvirt-daemon libvirt-daemon-driver-qemu qemu-system-x86 qemu-utils libvirt-dev libvirt-clients iproute2 openssl pkg-config gcc
         libc6-dev binutils openssh-server openssh-client python3-dev)
     ;;
+vsphere) wanted=(golang-go golang-github-vmware-govmomi-dev openssl) ;; # the lab's API server is built from source
 *) echo "There is no set of packages $1." >&2 && exit 2 ;;
 esac
 if ! command -v dpkg-query >/dev/null; then

@@ -10,7 +10,7 @@ from ..model.errors import InputError
 from ..model.options import SiteOptions
 from .driver import Driver
 
-DRIVERS = ("libvirt", "simulator")
+DRIVERS = ("libvirt", "vsphere", "simulator")
 
 
 def open_driver(options: SiteOptions) -> Driver:
@@ -19,6 +19,10 @@ def open_driver(options: SiteOptions) -> Driver:
         from .libvirt.driver import LibvirtDriver
 
         return LibvirtDriver(options)
+    if options.driver == "vsphere":
+        from .vsphere.driver import VsphereDriver
+
+        return VsphereDriver(options)
     if options.driver == "simulator":
         from .simulator.driver import SimulatorDriver
 

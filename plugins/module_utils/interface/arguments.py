@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible.module_utils.basic import env_fallback
+
 from ..model.intent import StorageClass, TimeoutAction, VolumeFormat
 from ..model.migration import MigrationType, Mode
 from ..model.request import MoveOptions, OnDeadline, OnFailure, Transport, VerifyCopy
@@ -44,9 +46,22 @@ def site_spec() -> Spec:
                         "speed": {"type": "float", "default": 1.0},
                     },
                 },
+                "vsphere": {"type": "dict", "apply_defaults": True, "options": _vsphere_spec()},
                 "connect_timeout_seconds": {"type": "float", "default": 15.0},
             },
         }
+    }
+
+
+def _vsphere_spec() -> Spec:
+    """How to reach a vCenter server, or a single ESXi host; the environment's variables are those that other VMware modules read."""
+    return {
+        "hostname": {"type": "str", "fallback": (env_fallback, ["VMWARE_HOST"])},
+        "username": {"type": "str", "fallback": (env_fallback, ["VMWARE_USER"])},
+        "password": {"type": "str", "no_log": True, "fallback": (env_fallback, ["VMWARE_PASSWORD"])},
+        "port": {"type": "int", "default": 443, "fallback": (env_fallback, ["VMWARE_PORT"])},
+        "validate_certs": {"type": "bool", "default": True, "fallback": (env_fallback, ["VMWARE_VALIDATE_CERTS"])},
+        "ca_path": {"type": "path"},
     }
 
 

@@ -17,7 +17,7 @@ from ..drivers.driver import Driver
 from ..drivers.registry import DRIVERS, open_driver
 from ..model.codec import decode
 from ..model.errors import InputError
-from ..model.options import SiteOptions
+from ..model.options import SiteOptions, VsphereOptions
 from ..rules.rulebook import profile_named
 from .coercion import prepared
 from .failure import without_passwords
@@ -53,8 +53,22 @@ def _check(options: SiteOptions) -> None:
         raise InputError("site.hosts", "empty inventory.", code="empty_inventory", hint="Name every host with the URI that reaches it.")
     if options.driver == "simulator" and not options.simulator.world:
         raise InputError("site.simulator.world", "no world file is named.", hint="Name one, such as examples/site.yml of the collection.")
+    if options.driver == "vsphere":
+        _check_vsphere(options.vsphere)
     check_site_numbers(options)
     _check_hosts(options)
+
+
+def _check_vsphere(given: VsphereOptions) -> None:
+    """Server, user and password are needed; the server is a name or an address, not a URL."""
+    for field, variable in (("hostname", "VMWARE_HOST"), ("username", "VMWARE_USER"), ("password", "VMWARE_PASSWORD")):
+        if not getattr(given, field).strip():
+            raise InputError(f"site.vsphere.{field}", "it is not given.", hint=f"Give it, or set the environment variable {variable}.")
+    if not _ADDRESS.fullmatch(given.hostname) and ":" not in given.hostname or "/" in given.hostname:
+        hint = "Give the name or the address alone, without scheme, port or path."
+        raise InputError("site.vsphere.hostname", f"{given.hostname!r} is neither an IP address nor a host name.", hint=hint)
+    if given.ca_path and not Path(given.ca_path).is_file():
+        raise InputError("site.vsphere.ca_path", f"{given.ca_path!r} is not a file.", hint="Name a file with the certificates of the trusted authorities (PEM).")
 
 
 def _check_hosts(options: SiteOptions) -> None:

@@ -53,6 +53,7 @@ def check_site_numbers(site: SiteOptions) -> None:
     """Raise InputError for the first number of the option ``site`` that no machine can have."""
     _check("site.connect_timeout_seconds", site.connect_timeout_seconds, Range(0.1, 3600, "how long a host may take to answer"))
     _check("site.simulator.speed", site.simulator.speed, Range(0.001, 100_000, "simulated seconds per real second"))
+    _check("site.vsphere.port", site.vsphere.port, Range(1, 65_535, "the port of the server's API"))
     for option, value in _site_numbers(site):
         if value is not None:
             _check(option, value, Range(0, math.inf, "a number of 0 or more") if option.endswith(".reserved_memory_mib") else _POSITIVE)

@@ -101,6 +101,20 @@ class SimulatorOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class VsphereOptions:
+    """Only for ``driver: vsphere``: the vCenter server, or a single ESXi host, that is asked. ``ca_path`` is a file of trusted certificates (PEM); empty: the
+    system's. The password shows in no text that is made of this.
+    """
+
+    hostname: str = ""
+    username: str = ""
+    password: str = field(default="", repr=False)
+    port: int = 443
+    validate_certs: bool = True
+    ca_path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class SiteOptions:
     """The whole ``site`` option."""
 
@@ -113,4 +127,5 @@ class SiteOptions:
     limits: Limits = field(default_factory=Limits)
     overlay_file: str = ""
     simulator: SimulatorOptions = SimulatorOptions()
+    vsphere: VsphereOptions = VsphereOptions()
     connect_timeout_seconds: float = 15.0

@@ -1,0 +1,53 @@
+# Copyright: (c) 2026, vmops.migration contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is kept with a host or a datastore in a custom attribute: the maintenance note, claims and a stop request, as one text. Pure."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from ...model.codec import decode, encode
+from ...model.errors import InputError
+from ...model.host import Maintenance
+from ...model.note import Claim
+
+ATTRIBUTE = "vmops.migration"
+"""The custom attribute's name, for hosts and for datastores alike."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """All that is kept with one host or datastore. ``stop_by``: who asked to stop its drain."""
+
+    maintenance: Maintenance = Maintenance()
+    claims: tuple[Claim, ...] = ()
+    stop_by: str = ""
+
+
+def read_kept(text: str) -> Kept:
+    """What a text says; nothing where it is empty or cannot be read by this version."""
+    try:
+        return decode(Kept, json.loads(text), "kept") if text else Kept()
+    except (InputError, ValueError):
+        return Kept()
+
+
+def kept_text(kept: Kept) -> str:
+    """The text to keep; empty where there is nothing."""
+    return "" if kept == Kept() else json.dumps(encode(kept), sort_keys=True, separators=(",", ":"))
+
+
+def kept_of(values: Iterable[Any] | None, key: int | None) -> Kept:
+    """What an object's custom values hold under the attribute's key (None: there is no such attribute yet)."""
+    return read_kept(next((str(one.value) for one in values or () if one.key == key), ""))
+
+
+def with_claim(kept: Kept, claim: Claim) -> Kept:
+    """The same with a claim added."""
+    return dataclasses.replace(kept, claims=(*kept.claims, claim))

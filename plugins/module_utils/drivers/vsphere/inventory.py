@@ -1,0 +1,126 @@
+# Copyright: (c) 2026, vmops.migration contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is where in the inventory, as managed objects: hosts with their cluster, resource pool and mounts; datastores by the id that a site gives them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from ...model.errors import InputError
+from .properties import Entry, Wants, moid_of
+
+PLACES: Wants = {
+    "Datacenter": ("name",),
+    "Folder": ("name", "parent"),
+    "ComputeResource": ("name", "parent", "resourcePool", "configurationEx", "summary.currentEVCModeKey"),
+    "Network": ("name",),
+}
+"""What tells where things stand; read with every snapshot."""
+
+
+@dataclass(frozen=True)
+class DatastoreEntry:
+    """A datastore. ``id`` is its name in the site: its own name, or DATACENTER/NAME where several have it."""
+
+    id: str
+    moid: str
+    name: str
+    ref: Any
+    datacenter: str
+
+
+@dataclass(frozen=True)
+class HostEntry:
+    """A host. ``resource_pool`` is the root pool of its cluster, ``datastores`` its mounts by id, ``networks`` what it offers by name."""
+
+    name: str
+    moid: str
+    ref: Any
+    cluster: str
+    datacenter: str
+    resource_pool: Any
+    datastores: Mapping[str, DatastoreEntry]
+    networks: Mapping[str, Any]
+
+
+class Inventory:
+    """The places of one reading, by name and by id."""
+
+    def __init__(self, entries: Mapping[str, Entry]) -> None:
+        self._entries = entries
+        self.datastores = {one.id: one for one in self._datastores()}
+        self.hosts = {one.name: one for one in self._hosts()}
+
+    @cached_property
+    def host_by_moid(self) -> Mapping[str, HostEntry]:
+        """Hosts by managed object id."""
+        return {host.moid: host for host in self.hosts.values()}
+
+    @cached_property
+    def datastore_by_moid(self) -> Mapping[str, DatastoreEntry]:
+        """Datastores by managed object id."""
+        return {store.moid: store for store in self.datastores.values()}
+
+    def host(self, name: str) -> HostEntry:
+        """The host of that name. Raises InputError (``host_unknown``)."""
+        found = self.hosts.get(name)
+        if found is None:
+            hint = f"Known hosts: {', '.join(sorted(self.hosts)[:20]) or 'none'}."
+            raise InputError("host", f"host {name!r} is not in the inventory.", code="host_unknown", hint=hint)
+        return found
+
+    def datastore(self, pool: str) -> DatastoreEntry:
+        """The datastore of that id. Raises InputError (``pool_unknown``)."""
+        found = self.datastores.get(pool)
+        if found is None:
+            hint = f"Known datastores: {', '.join(sorted(self.datastores)[:20]) or 'none'}."
+            raise InputError("pool", f"datastore {pool!r} is not in the inventory.", code="pool_unknown", hint=hint)
+        return found
+
+    def of_kind(self, *kinds: str) -> Iterable[Entry]:
+        """What was read of all objects of these types."""
+        return (entry for entry in self._entries.values() if entry.kind in kinds)
+
+    def compute_of(self, host: Entry) -> Entry | None:
+        """The cluster that a host is in, or the compute resource that it is alone."""
+        parent = host["parent"]
+        return self._entries.get(moid_of(parent)) if parent is not None else None
+
+    def datacenter_of(self, entry: Entry | None) -> str:
+        """The name of the datacenter that something stands in; empty on a single ESXi host that does not tell."""
+        while entry is not None:
+            if entry.kind == "Datacenter":
+                return str(entry["name"])
+            parent = entry["parent"]
+            entry = self._entries.get(moid_of(parent)) if parent is not None else None
+        return ""
+
+    def _datastores(self) -> Iterable[DatastoreEntry]:
+        found = [(entry, self.datacenter_of(entry)) for entry in self.of_kind("Datastore")]
+        used = Counter(str(entry["name"]) for entry, _datacenter in found)
+        for entry, datacenter in found:
+            name = str(entry["name"])
+            yield DatastoreEntry(f"{datacenter}/{name}" if used[name] > 1 else name, entry.moid, name, entry.ref, datacenter)
+
+    def _hosts(self) -> Iterable[HostEntry]:
+        stores = {store.moid: store for store in self.datastores.values()}
+        for entry in self.of_kind("HostSystem"):
+            compute = self.compute_of(entry)
+            mounted = [stores[moid_of(ref)] for ref in entry["datastore"] or () if moid_of(ref) in stores]
+            networks = [self._entries[moid_of(ref)] for ref in entry["network"] or () if moid_of(ref) in self._entries]
+            yield HostEntry(
+                name=str(entry["name"]),
+                moid=entry.moid,
+                ref=entry.ref,
+                cluster=str(compute["name"]) if compute else "",
+                datacenter=self.datacenter_of(compute),
+                resource_pool=compute["resourcePool"] if compute else None,
+                datastores={store.id: store for store in mounted},
+                networks={str(network["name"]): network.ref for network in networks},
+            )

@@ -1,0 +1,76 @@
+// Copyright: (c) 2026, vmops.migration contributors
+// GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package main
+
+import (
+	"encoding/json"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+
+	"github.com/vmware/govmomi/simulator"
+)
+
+// startControl serves what no API has, as JSON over HTTP on a port of the loopback. Files of datastores lie under folder.
+//
+//	GET  /calls       how many calls were answered, together and by method
+//	POST /settings    times and faults: see simulator.LabSettings
+//	POST /datastores  a datastore: see simulator.LabDatastore
+//	POST /hosts       a host's connection, vMotion or version: see simulator.LabHost
+func startControl(folder string) net.Listener {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	fatal(err)
+	mux := http.NewServeMux()
+	mux.HandleFunc("/calls", func(w http.ResponseWriter, _ *http.Request) { answer(w, simulator.LabCalls(), nil) })
+	mux.HandleFunc("/settings", func(w http.ResponseWriter, r *http.Request) {
+		var given simulator.LabSettings
+		if answered(w, r, &given) {
+			return
+		}
+		answer(w, nil, given.Apply())
+	})
+	mux.HandleFunc("/datastores", func(w http.ResponseWriter, r *http.Request) {
+		var given simulator.LabDatastore
+		if answered(w, r, &given) {
+			return
+		}
+		path := filepath.Join(folder, filepath.Base(given.Name))
+		if err := os.MkdirAll(path, 0o700); err != nil {
+			answer(w, nil, err)
+			return
+		}
+		answer(w, nil, given.Add(path))
+	})
+	mux.HandleFunc("/hosts", func(w http.ResponseWriter, r *http.Request) {
+		var given simulator.LabHost
+		if answered(w, r, &given) {
+			return
+		}
+		answer(w, nil, given.Apply())
+	})
+	go func() { _ = http.Serve(listener, mux) }()
+	return listener
+}
+
+// answered reads the request; true where it could not be read and that was said.
+func answered(w http.ResponseWriter, r *http.Request, into any) bool {
+	decoder := json.NewDecoder(r.Body)
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(into); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return true
+	}
+	return false
+}
+
+func answer(w http.ResponseWriter, what any, err error) {
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusConflict)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(what)
+}

@@ -1,0 +1,95 @@
+// Copyright: (c) 2026, vmops.migration contributors
+// GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package simulator
+
+import (
+	"fmt"
+
+	"github.com/vmware/govmomi/vim25/mo"
+	"github.com/vmware/govmomi/vim25/types"
+)
+
+// LabDatastore describes a datastore that several hosts mount, with a size of its own instead of that of the disk below it.
+type LabDatastore struct {
+	Name        string   `json:"name"`
+	Hosts       []string `json:"hosts"`
+	CapacityGib int64    `json:"capacity_gib"`
+	FreeGib     int64    `json:"free_gib"`
+}
+
+// Add makes the datastore in the folder of the first host's datacenter; its files lie in path, which exists.
+// A name that is there already gets the new sizes, and the further hosts.
+func (d LabDatastore) Add(path string) error {
+	hosts, err := labHostsNamed(d.Hosts)
+	if err != nil {
+		return err
+	}
+	if len(hosts) == 0 {
+		return fmt.Errorf("datastore %s: no host is named", d.Name)
+	}
+	folder := Map.getEntityFolder(&hosts[0].HostSystem, "datastore")
+	found := Map.FindByName(d.Name, folder.ChildEntity)
+	store, known := found.(*Datastore)
+	if !known {
+		store = &Datastore{}
+		store.Name = d.Name
+		store.Self = types.ManagedObjectReference{Type: "Datastore", Value: ""}
+		url := "ds://" + path
+		store.Info = &types.VmfsDatastoreInfo{DatastoreInfo: types.DatastoreInfo{Name: d.Name, Url: path}}
+		store.Summary.Name, store.Summary.Url, store.Summary.Type = d.Name, url, string(types.HostFileSystemVolumeFileSystemTypeVMFS)
+		store.Summary.MaintenanceMode = string(types.DatastoreSummaryMaintenanceModeStateNormal)
+		store.Summary.Accessible = true
+		store.Capability = types.DatastoreCapability{DirectoryHierarchySupported: true, PerFileThinProvisioningSupported: true}
+		folderPutChild(internalContext, folder, store)
+		store.Summary.Datastore = &store.Self
+		browser := &HostDatastoreBrowser{}
+		browser.Datastore = []types.ManagedObjectReference{store.Self}
+		store.Browser = Map.Put(browser).Reference()
+	}
+	store.Summary.Capacity, store.Summary.FreeSpace = d.CapacityGib<<30, d.FreeGib<<30
+	store.Info.GetDatastoreInfo().FreeSpace = store.Summary.FreeSpace
+	for _, host := range hosts {
+		labMount(host, store)
+	}
+	return nil
+}
+
+// labMount makes the datastore known to the host, to its cluster and to the system that manages the host's datastores.
+func labMount(host *HostSystem, store *Datastore) {
+	if FindReference(host.Datastore, store.Self) != nil {
+		return
+	}
+	yes := types.NewBool(true)
+	mount := types.HostMountInfo{AccessMode: string(types.HostMountModeReadWrite), Mounted: yes, Accessible: yes}
+	store.Host = append(store.Host, types.DatastoreHostMount{Key: host.Self, MountInfo: mount})
+	host.Datastore = append(host.Datastore, store.Self)
+	if system, ok := Map.Get(*host.ConfigManager.DatastoreSystem).(*HostDatastoreSystem); ok {
+		system.Datastore = host.Datastore
+	}
+	parent := hostParent(&host.HostSystem)
+	Map.AddReference(parent, &parent.Datastore, store.Self)
+}
+
+func labHostsNamed(names []string) ([]*HostSystem, error) {
+	var found []*HostSystem
+	for _, name := range names {
+		host, ok := labByName("HostSystem", name).(*HostSystem)
+		if !ok {
+			return nil, fmt.Errorf("there is no host %s", name)
+		}
+		found = append(found, host)
+	}
+	return found, nil
+}
+
+// labByName gives the first object of that type and name, or nil.
+func labByName(kind, name string) mo.Entity {
+	for _, one := range Map.All(kind) {
+		if one.Entity().Name == name {
+			return one
+		}
+	}
+	return nil
+}

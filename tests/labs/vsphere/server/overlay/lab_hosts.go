@@ -1,0 +1,143 @@
+// Copyright: (c) 2026, vmops.migration contributors
+// GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package simulator
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/vmware/govmomi/vim25/methods"
+	"github.com/vmware/govmomi/vim25/soap"
+	"github.com/vmware/govmomi/vim25/types"
+)
+
+// LabHost changes a host. What is absent stays as it is.
+type LabHost struct {
+	Name       string `json:"name"`
+	Connection string `json:"connection"` // connected, disconnected or notResponding
+	Vmotion    *bool  `json:"vmotion"`
+	Version    string `json:"version"` // such as 7.0.3
+	MemoryMib  int64  `json:"memory_mib"`
+}
+
+// Apply makes the change.
+func (h LabHost) Apply() error {
+	host, ok := labByName("HostSystem", h.Name).(*HostSystem)
+	if !ok {
+		return fmt.Errorf("there is no host %s", h.Name)
+	}
+	Map.WithLock(host, func() {
+		if h.Connection != "" {
+			labUpdate(host, "runtime.connectionState", types.HostSystemConnectionState(h.Connection))
+		}
+		if h.Vmotion != nil {
+			labSetVmotion(host, *h.Vmotion)
+		}
+		if h.Version != "" {
+			host.Summary.Config.Product.Version = h.Version
+			host.Config.Product.Version = h.Version
+		}
+		if h.MemoryMib != 0 {
+			host.Summary.Hardware.MemorySize = h.MemoryMib << 20
+			host.Hardware.MemorySize = h.MemoryMib << 20
+		}
+	})
+	return nil
+}
+
+// PrepareLab gives every host an interface for vMotion, an address of its own and a version, before anybody asks.
+func PrepareLab() {
+	for i, entity := range Map.All("HostSystem") {
+		host := entity.(*HostSystem)
+		product := host.Config.Product
+		host.Config.Product = product
+		host.Config.Product.Version, host.Summary.Config.Product = "8.0.2", &host.Config.Product
+		labSetVmotion(host, true)
+		labSetAddress(host, fmt.Sprintf("10.9.%d.%d", i/250, i%250+1))
+	}
+}
+
+func labSetVmotion(host *HostSystem, enabled bool) {
+	host.Summary.Config.VmotionEnabled = enabled
+	manager := &types.HostVirtualNicManagerInfo{}
+	nic := types.HostVirtualNic{Device: "vmk0", Key: "key-vim.host.VirtualNic-vmk0", Spec: types.HostVirtualNicSpec{Ip: &types.HostIpConfig{}}}
+	config := types.VirtualNicManagerNetConfig{NicType: "vmotion", MultiSelectAllowed: true, CandidateVnic: []types.HostVirtualNic{nic}}
+	if enabled {
+		config.SelectedVnic = []string{nic.Key}
+	}
+	manager.NetConfig = append(manager.NetConfig, config)
+	if old := host.Config.VirtualNicManagerInfo; old != nil && len(old.NetConfig) > 0 && len(old.NetConfig[0].CandidateVnic) > 0 {
+		manager.NetConfig[0].CandidateVnic[0].Spec.Ip = old.NetConfig[0].CandidateVnic[0].Spec.Ip
+	}
+	host.Config.VirtualNicManagerInfo = manager
+}
+
+func labSetAddress(host *HostSystem, address string) {
+	host.Config.VirtualNicManagerInfo.NetConfig[0].CandidateVnic[0].Spec.Ip = &types.HostIpConfig{IpAddress: address, SubnetMask: "255.255.0.0"}
+}
+
+func labHasVmotion(host *HostSystem) bool {
+	return host.Summary.Config.VmotionEnabled
+}
+
+// labMaxHardware is the newest virtual hardware that the host's version runs, after VMware's table (KB 315655).
+func labMaxHardware(host *HostSystem) int {
+	version := host.Config.Product.Version
+	for _, known := range []struct {
+		prefix string
+		number int
+	}{{"8.0.2", 21}, {"8.0.3", 21}, {"8.0", 20}, {"7.0.3", 19}, {"7.0.2", 19}, {"7.0.1", 18}, {"7.0", 17}, {"6.7.2", 15}, {"6.7.3", 15}, {"6.7", 14}, {"6.5", 13}} {
+		if strings.HasPrefix(version, known.prefix) {
+			return known.number
+		}
+	}
+	return 99
+}
+
+// EnterMaintenanceModeTask waits until no VM runs on the host; nobody moves them away here.
+func (h *HostSystem) EnterMaintenanceModeTask(ctx *Context, req *types.EnterMaintenanceMode_Task) soap.HasFault {
+	limit := time.Duration(req.Timeout) * time.Second
+	work := labWork{entity: h, done: func(since time.Duration) (float64, types.BaseMethodFault) {
+		switch {
+		case h.Runtime.InMaintenanceMode:
+			return 0, &types.InvalidState{}
+		case !h.labRunsVms():
+			return 100, nil
+		case limit > 0 && since > limit:
+			return 0, &types.Timedout{}
+		}
+		return 2, nil
+	}, apply: func() types.BaseMethodFault {
+		labUpdate(h, "runtime.inMaintenanceMode", true, "summary.runtime.inMaintenanceMode", true)
+		return nil
+	}}
+	return &methods.EnterMaintenanceMode_TaskBody{Res: &types.EnterMaintenanceMode_TaskResponse{Returnval: work.start(ctx, "enterMaintenanceMode")}}
+}
+
+// ExitMaintenanceModeTask opens the host again; it is refused where the host is open.
+func (h *HostSystem) ExitMaintenanceModeTask(ctx *Context, _ *types.ExitMaintenanceMode_Task) soap.HasFault {
+	work := labWork{entity: h, done: func(time.Duration) (float64, types.BaseMethodFault) {
+		if !h.Runtime.InMaintenanceMode {
+			return 0, &types.InvalidState{}
+		}
+		return 100, nil
+	}, apply: func() types.BaseMethodFault {
+		labUpdate(h, "runtime.inMaintenanceMode", false, "summary.runtime.inMaintenanceMode", false)
+		return nil
+	}}
+	return &methods.ExitMaintenanceMode_TaskBody{Res: &types.ExitMaintenanceMode_TaskResponse{Returnval: work.start(ctx, "exitMaintenanceMode")}}
+}
+
+func (h *HostSystem) labRunsVms() bool {
+	var here []types.ManagedObjectReference
+	Map.WithLock(h, func() { here = append(here, h.Vm...) })
+	for _, ref := range here {
+		if vm, ok := Map.Get(ref).(*VirtualMachine); ok && vm.Runtime.PowerState == types.VirtualMachinePowerStatePoweredOn {
+			return true
+		}
+	}
+	return false
+}

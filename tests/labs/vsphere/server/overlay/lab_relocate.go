@@ -1,0 +1,258 @@
+// Copyright: (c) 2026, vmops.migration contributors
+// GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package simulator
+
+import (
+	"path"
+	"strconv"
+	"strings"
+
+	"github.com/vmware/govmomi/object"
+	"github.com/vmware/govmomi/vim25/types"
+)
+
+type labRef = types.ManagedObjectReference
+
+// labFileBacking gives the part of a disk's backing that names its file.
+func labFileBacking(disk *types.VirtualDisk) *types.VirtualDeviceFileBackingInfo {
+	backing, ok := disk.Backing.(types.BaseVirtualDeviceFileBackingInfo)
+	if !ok {
+		return nil
+	}
+	return backing.GetVirtualDeviceFileBackingInfo()
+}
+
+func (vm *VirtualMachine) labDisks() []*types.VirtualDisk {
+	var found []*types.VirtualDisk
+	for _, device := range object.VirtualDeviceList(vm.Config.Hardware.Device).SelectByType((*types.VirtualDisk)(nil)) {
+		if disk := device.(*types.VirtualDisk); labFileBacking(disk) != nil {
+			found = append(found, disk)
+		}
+	}
+	return found
+}
+
+// labDiskTarget is the datastore that the spec gives a disk: its own locator first, then that of the whole VM, then where it is.
+func labDiskTarget(spec *types.VirtualMachineRelocateSpec, disk *types.VirtualDisk) labRef {
+	for _, locator := range spec.Disk {
+		if locator.DiskId == disk.Key {
+			return locator.Datastore
+		}
+	}
+	if spec.Datastore != nil {
+		return *spec.Datastore
+	}
+	return *labFileBacking(disk).Datastore
+}
+
+// labPreflight says why vCenter would refuse the relocation, or nil. Reads only.
+func (vm *VirtualMachine) labPreflight(spec *types.VirtualMachineRelocateSpec) types.BaseMethodFault {
+	running := vm.Runtime.PowerState == types.VirtualMachinePowerStatePoweredOn
+	target := *vm.Runtime.Host
+	if spec.Host != nil {
+		target = *spec.Host
+	}
+	host, ok := Map.Get(target).(*HostSystem)
+	if !ok {
+		return &types.ManagedObjectNotFound{Obj: target}
+	}
+	if fault := vm.labHostTakes(host, spec, running); fault != nil {
+		return fault
+	}
+	if spec.Folder != nil {
+		if _, ok := Map.Get(*spec.Folder).(*Folder); !ok {
+			return &types.ManagedObjectNotFound{Obj: *spec.Folder}
+		}
+	}
+	return vm.labStorageTakes(host, spec)
+}
+
+func (vm *VirtualMachine) labHostTakes(host *HostSystem, spec *types.VirtualMachineRelocateSpec, running bool) types.BaseMethodFault {
+	moves := host.Self != *vm.Runtime.Host
+	if host.Runtime.ConnectionState != types.HostSystemConnectionStateConnected {
+		return &types.HostNotConnected{}
+	}
+	if moves && host.Runtime.InMaintenanceMode {
+		return &types.InvalidState{}
+	}
+	pool := *vm.ResourcePool
+	if spec.Pool != nil {
+		pool = *spec.Pool
+	}
+	owner, ok := Map.Get(pool).(*ResourcePool)
+	if !ok {
+		return &types.ManagedObjectNotFound{Obj: pool}
+	}
+	if owner.Owner != *host.Parent {
+		return &types.InvalidArgument{InvalidProperty: "spec.pool"}
+	}
+	if vm.labVersion() > labMaxHardware(host) {
+		return &types.VirtualHardwareVersionNotSupported{HostName: host.Name, Host: host.Self}
+	}
+	if !moves {
+		return nil
+	}
+	if running && (!labHasVmotion(host) || !labHasVmotion(Map.Get(*vm.Runtime.Host).(*HostSystem))) {
+		return &types.VMotionNotConfigured{}
+	}
+	return vm.labDevicesTravel(host, spec)
+}
+
+// labDevicesTravel checks networks and devices of the host that the VM holds.
+func (vm *VirtualMachine) labDevicesTravel(host *HostSystem, spec *types.VirtualMachineRelocateSpec) types.BaseMethodFault {
+	changed := map[int32]types.BaseVirtualDevice{}
+	for _, change := range spec.DeviceChange {
+		device := change.GetVirtualDeviceConfigSpec().Device
+		changed[device.GetVirtualDevice().Key] = device
+	}
+	for _, device := range vm.Config.Hardware.Device {
+		if other, ok := changed[device.GetVirtualDevice().Key]; ok {
+			device = other
+		}
+		switch backing := device.GetVirtualDevice().Backing.(type) {
+		case *types.VirtualPCIPassthroughDeviceBackingInfo:
+			return &types.VMotionNotSupported{}
+		case *types.VirtualEthernetCardNetworkBackingInfo:
+			if Map.FindByName(backing.DeviceName, host.Network) == nil {
+				return &types.CannotAccessNetwork{CannotAccessVmDevice: types.CannotAccessVmDevice{Device: "Network adapter", Backing: backing.DeviceName}}
+			}
+		}
+	}
+	return nil
+}
+
+func (vm *VirtualMachine) labStorageTakes(host *HostSystem, spec *types.VirtualMachineRelocateSpec) types.BaseMethodFault {
+	needed := map[labRef]int64{}
+	targets := []labRef{vm.labHomeTarget(spec)}
+	for _, disk := range vm.labDisks() {
+		target := labDiskTarget(spec, disk)
+		targets = append(targets, target)
+		if *labFileBacking(disk).Datastore != target {
+			needed[target] += disk.CapacityInKB * 1024
+		}
+	}
+	for i := range targets {
+		store, ok := Map.Get(targets[i]).(*Datastore)
+		if !ok {
+			return &types.ManagedObjectNotFound{Obj: targets[i]}
+		}
+		if FindReference(host.Datastore, targets[i]) == nil {
+			return &types.InvalidDatastore{Datastore: &targets[i], Name: store.Name}
+		}
+		if store.Summary.FreeSpace < needed[targets[i]] {
+			return &types.InsufficientDisks{}
+		}
+	}
+	return nil
+}
+
+// labHomeTarget is the datastore of the VM's own files after the relocation.
+func (vm *VirtualMachine) labHomeTarget(spec *types.VirtualMachineRelocateSpec) labRef {
+	if spec.Datastore != nil {
+		return *spec.Datastore
+	}
+	var home object.DatastorePath
+	home.FromString(vm.Config.Files.VmPathName)
+	for _, ref := range vm.Datastore {
+		if store, ok := Map.Get(ref).(*Datastore); ok && store.Name == home.Datastore {
+			return ref
+		}
+	}
+	return labRef{}
+}
+
+// labVersion is 14 for vmx-14.
+func (vm *VirtualMachine) labVersion() int {
+	number, _ := strconv.Atoi(strings.TrimPrefix(vm.Config.Version, "vmx-"))
+	return number
+}
+
+// labOn is the same file's path on another datastore.
+func labOn(file string, store *Datastore) string {
+	var place object.DatastorePath
+	place.FromString(file)
+	place.Datastore = store.Name
+	return place.String()
+}
+
+// labApply makes the relocation so: files, mounts, references in both directions and free space. Called under the VM's lock.
+func (vm *VirtualMachine) labApply(spec *types.VirtualMachineRelocateSpec) types.BaseMethodFault {
+	if fault := vm.labPreflight(spec); fault != nil {
+		return fault
+	}
+	home := Map.Get(vm.labHomeTarget(spec)).(*Datastore)
+	after := map[labRef]bool{home.Self: true}
+	for _, disk := range vm.labDisks() {
+		target := labDiskTarget(spec, disk)
+		after[target] = true
+		vm.labMoveDisk(disk, Map.Get(target).(*Datastore))
+		labConvert(spec, disk)
+	}
+	vm.labSetDatastores(after)
+	for _, change := range spec.DeviceChange {
+		given := change.GetVirtualDeviceConfigSpec().Device.GetVirtualDevice()
+		for _, device := range vm.Config.Hardware.Device {
+			if device.GetVirtualDevice().Key == given.Key {
+				device.GetVirtualDevice().Backing = given.Backing
+			}
+		}
+	}
+	file := labOn(vm.Config.Files.VmPathName, home)
+	changes := []any{"config.files.vmPathName", file, "summary.config.vmPathName", file, "config.files.logDirectory", path.Dir(file),
+		"config.hardware.device", vm.Config.Hardware.Device, "config.changeVersion", labNextVersion()}
+	if spec.Host != nil && *spec.Host != *vm.Runtime.Host {
+		before, next := Map.Get(*vm.Runtime.Host).(*HostSystem), Map.Get(*spec.Host).(*HostSystem)
+		Map.RemoveReference(before, &before.Vm, vm.Self)
+		Map.AddReference(next, &next.Vm, vm.Self)
+		changes = append(changes, "runtime.host", spec.Host, "summary.runtime.host", spec.Host)
+	}
+	if spec.Pool != nil && *spec.Pool != *vm.ResourcePool {
+		before, next := Map.Get(*vm.ResourcePool).(*ResourcePool), Map.Get(*spec.Pool).(*ResourcePool)
+		Map.RemoveReference(before, &before.Vm, vm.Self)
+		Map.AddReference(next, &next.Vm, vm.Self)
+		changes = append(changes, "resourcePool", spec.Pool)
+	}
+	labUpdate(vm, changes...)
+	return nil
+}
+
+func (vm *VirtualMachine) labMoveDisk(disk *types.VirtualDisk, target *Datastore) {
+	backing := labFileBacking(disk)
+	if *backing.Datastore == target.Self {
+		return
+	}
+	source := Map.Get(*backing.Datastore).(*Datastore)
+	size := disk.CapacityInKB * 1024
+	Map.WithLock(source, func() { source.Summary.FreeSpace += size })
+	Map.WithLock(target, func() { target.Summary.FreeSpace -= size })
+	backing.FileName = labOn(backing.FileName, target)
+	ref := target.Self
+	backing.Datastore = &ref
+}
+
+// labConvert takes over from the disk's locator whether it is thin.
+func labConvert(spec *types.VirtualMachineRelocateSpec, disk *types.VirtualDisk) {
+	for _, locator := range spec.Disk {
+		wanted, ok := locator.DiskBackingInfo.(*types.VirtualDiskFlatVer2BackingInfo)
+		if has, flat := disk.Backing.(*types.VirtualDiskFlatVer2BackingInfo); ok && flat && locator.DiskId == disk.Key {
+			has.ThinProvisioned, has.EagerlyScrub = wanted.ThinProvisioned, wanted.EagerlyScrub
+		}
+	}
+}
+
+func (vm *VirtualMachine) labSetDatastores(after map[labRef]bool) {
+	var list []labRef
+	for _, ref := range vm.Datastore {
+		if store, ok := Map.Get(ref).(*Datastore); ok && !after[ref] {
+			Map.RemoveReference(store, &store.Vm, vm.Self)
+		}
+	}
+	for ref := range after {
+		store := Map.Get(ref).(*Datastore)
+		Map.AddReference(store, &store.Vm, vm.Self)
+		list = append(list, ref)
+	}
+	labUpdate(vm, "datastore", list)
+}
