@@ -40,15 +40,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=sorted(left_out, key=lambda item: item.nodeid))
 
 
-def _is_of_a_lab(item: pytest.Item) -> bool:
-    return any(item.get_closest_marker(lab) for lab in ("kvm", "vsphere"))
-
-
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Turn the skip of a lab test into a failure where the lab is required."""
     report = yield
-    if report.skipped and not hasattr(report, "wasxfail") and _is_of_a_lab(item) and item.config.getoption("--lab-required"):
+    if report.skipped and not hasattr(report, "wasxfail") and item.get_closest_marker("kvm") and item.config.getoption("--lab-required"):
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
         report.outcome = "failed"
         report.longrepr = f"The lab is required here, but the test was skipped: {reason}"

@@ -22,6 +22,7 @@ from tests.labs.kvm.fixtures import (
     session_unprivileged_kvm_lab,
     unprivileged_kvm_lab,
 )
+from tests.labs.vsphere.fixtures import vsphere_authority, vsphere_lab
 
 __all__ = [
     "authenticated_kvm_lab",
@@ -30,12 +31,22 @@ __all__ = [
     "session_kvm_lab",
     "session_unprivileged_kvm_lab",
     "unprivileged_kvm_lab",
+    "vsphere_authority",
+    "vsphere_lab",
 ]
 
 WORLDS = [pytest.param("simulator", marks=pytest.mark.simulator), pytest.param("kvm", marks=pytest.mark.kvm)]
+VSPHERE = pytest.param("vsphere", marks=pytest.mark.vsphere)
 
 
-@pytest.fixture(params=WORLDS)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Each scenario runs in every world; on vSphere those of the modules that say so (``ON_VSPHERE``)."""
+    if "world" in metafunc.fixturenames:
+        on_vsphere = getattr(metafunc.module, "ON_VSPHERE", False)
+        metafunc.parametrize("world", [*WORLDS, VSPHERE] if on_vsphere else WORLDS, indirect=True)
+
+
+@pytest.fixture
 def world(request: pytest.FixtureRequest) -> World:
     """Three hosts, up and available, without VMs."""
     found: World = request.getfixturevalue(f"{request.param}_world")
@@ -47,6 +58,14 @@ def simulator_world(tmp_path: Path) -> SimulatorWorld:
     folder = tmp_path / "world"
     folder.mkdir()
     return SimulatorWorld(folder)
+
+
+@pytest.fixture
+def vsphere_world(request: pytest.FixtureRequest) -> World:
+    lab = request.getfixturevalue("vsphere_lab")
+    from tests.integration.world_vsphere import VsphereWorld  # pyVmomi may be what is missing, which the lab's fixture tells
+
+    return VsphereWorld(lab)
 
 
 @pytest.fixture

@@ -11,6 +11,8 @@ import pytest
 from tests.integration.modules import begin_evacuate, evacuate
 from tests.integration.worlds import World, running_on, wait_until
 
+ON_VSPHERE = True
+
 
 def test_the_approved_plan_is_carried_out(world: World) -> None:
     first, _second, _third = world.hosts

@@ -11,6 +11,8 @@ from pathlib import Path
 from tests.integration.modules import begin_evacuate, evacuate, find_targets, migrate, read_site
 from tests.integration.worlds import World, everyone_lives, running_on
 
+ON_VSPHERE = True
+
 
 def test_finding_and_reading_write_nothing(world: World) -> None:
     first, second, _third = world.hosts

@@ -14,6 +14,8 @@ import pytest
 from tests.integration.modules import Answer, RunningModule, begin_evacuate, evacuate
 from tests.integration.worlds import RESTLESS_MIB_S, WITHIN_SECONDS, World, WorldVm, everyone_lives, running_on, wait_until
 
+ON_VSPHERE = True
+
 pytestmark = pytest.mark.any_core
 
 

@@ -11,6 +11,8 @@ import pytest
 from tests.integration.modules import evacuate
 from tests.integration.worlds import World, everyone_lives, off_on, paused_on, running_on
 
+ON_VSPHERE = True
+
 
 @pytest.mark.rule("CSV-24", sign="+")
 @pytest.mark.rule("PCD-02", sign="+")

@@ -11,6 +11,8 @@ import pytest
 from tests.integration.modules import evacuate, reason_codes, run_module
 from tests.integration.worlds import World, everyone_lives, running_on
 
+ON_VSPHERE = True
+
 
 @pytest.mark.rule("CSV-24", sign="-")
 @pytest.mark.rule("PCD-02", sign="-")

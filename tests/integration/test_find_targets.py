@@ -11,6 +11,8 @@ import pytest
 from tests.integration.modules import Answer, evacuate, find_targets, reason_codes
 from tests.integration.worlds import World
 
+ON_VSPHERE = True
+
 
 def suitable(answer: Answer) -> dict[str, bool]:
     return {target["host"]: target["suitable_for_migration"] for target in answer["targets"]}

@@ -11,6 +11,8 @@ import pytest
 from tests.integration.modules import begin_evacuate, evacuate, migrate
 from tests.integration.worlds import World, everyone_lives, running_on, wait_until
 
+ON_VSPHERE = True
+
 pytestmark = pytest.mark.any_core
 
 

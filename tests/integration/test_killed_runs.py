@@ -16,6 +16,8 @@ from tests.integration.modules import Answer, begin_evacuate, begin_migrate, eva
 from tests.integration.playbooks import RunningPlaybook
 from tests.integration.worlds import RESTLESS_MIB_S, WITHIN_SECONDS, World, WorldVm, everyone_lives, running_on, wait_until
 
+ON_VSPHERE = True
+
 pytestmark = pytest.mark.any_core
 
 

@@ -11,6 +11,8 @@ import pytest
 from tests.integration.modules import evacuate, migrate
 from tests.integration.worlds import World, everyone_lives, off_on, paused_on, running_on
 
+ON_VSPHERE = True
+
 
 def test_a_vm_moves_live_to_the_named_host_and_a_second_run_changes_nothing(world: World) -> None:
     first, second, _third = world.hosts

@@ -11,6 +11,8 @@ import pytest
 from tests.integration.modules import evacuate, reason_codes
 from tests.integration.worlds import World, everyone_lives, running_on
 
+ON_VSPHERE = True
+
 
 @pytest.mark.rule("CAS-05", sign="+")
 def test_vms_go_home_after_a_maintenance_and_others_stay(world: World) -> None:
@@ -114,7 +116,7 @@ def test_local_disks_go_home_with_their_vms_where_storage_may_move(world: World)
     first, second, _third = world.hosts
     tied, shared = world.add_vm("tied", first, local_disk=True), world.add_vm("shared1", first)
     assert not evacuate(world, first, state="maintenance", type="host_storage", target_hosts=[second]).failed
-    assert set(world.pools(tied).values()) == {f"{second}/local"}
+    assert set(world.pools(tied).values()) == {world.local(second)}
     by_host = evacuate(world, first, state="returned", check=True)
     assert by_host.failed
     assert [entry["vm_name"] for entry in by_host["remaining"]] == ["tied"]
@@ -122,9 +124,9 @@ def test_local_disks_go_home_with_their_vms_where_storage_may_move(world: World)
     answer = evacuate(world, first, state="returned", type="host_storage")
     assert not answer.failed, str(answer)
     assert [world.where(vm) for vm in (tied, shared)] == [running_on(first)] * 2
-    assert (set(world.pools(tied).values()), set(world.pools(shared).values())) == ({f"{first}/local"}, {"shared"})
+    assert (set(world.pools(tied).values()), set(world.pools(shared).values())) == ({world.local(first)}, {"shared"})
     assert [world.home(vm) for vm in (tied, shared)] == ["", ""]
-    assert world.volumes(f"{second}/local") == frozenset()
+    assert world.volumes(world.local(second)) == frozenset()
     assert everyone_lives(world, tied, shared)
     assert world.left_behind() == []
     assert not evacuate(world, first, state="returned", type="host_storage").changed

@@ -11,6 +11,8 @@ import pytest
 from tests.integration.modules import begin_evacuate, begin_migrate, evacuate
 from tests.integration.worlds import LONG_SECONDS, World, everyone_lives, running_on, wait_until
 
+ON_VSPHERE = True
+
 pytestmark = pytest.mark.any_core
 
 GUEST_MIB = 64

@@ -128,6 +128,10 @@ class KvmWorld:
                 connection.lookupByUUIDString(vm.id).suspend()
         return vm
 
+    @staticmethod
+    def local(host: str) -> str:
+        return f"{host}/local"
+
     def where(self, vm: WorldVm) -> Whereabouts:
         found = self.lab.where(self._guests[vm.id])
         defined = frozenset(host for host, (_state, persistent) in found.items() if persistent)

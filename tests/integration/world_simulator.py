@@ -121,6 +121,10 @@ class SimulatorWorld:
         self._write()
         return WorldVm(name, vm_id, memory_mib)
 
+    @staticmethod
+    def local(host: str) -> str:
+        return f"{host}/local"
+
     def where(self, vm: WorldVm) -> Whereabouts:
         moment = self._moment()
         changed = moment.vm(vm.id)

@@ -101,6 +101,9 @@ class World(Protocol):
     ) -> WorldVm:
         """A VM on a host. ``power``: running, paused or off. ``local_disk``: its disk is on storage that no other host has, so it cannot move."""
 
+    def local(self, host: str) -> str:
+        """The id of the pool that only this host has."""
+
     def where(self, vm: WorldVm) -> Whereabouts:
         """Asked afresh of every host, those included that answer no controller."""
 
@@ -129,7 +132,7 @@ class World(Protocol):
         """The host that the VM's note calls its home; empty where there is none."""
 
     def pools(self, vm: WorldVm) -> dict[str, str]:
-        """The pool of each of its disks, by the VM's name for the disk; a pool that only one host has is ``host/local``, the common one ``shared``."""
+        """The pool of each of its disks, by the VM's name for the disk; a pool that only one host has is that of ``local``."""
 
     def volumes(self, pool: str) -> frozenset[str]:
         """Names of everything that lies in the pool."""

@@ -95,7 +95,7 @@ class Watch:
         if progress.ended:
             return Ending.ENDED
         self._context.tell_progress(self._job.migration, progress)
-        if progress.remaining_bytes != self._remaining or self._waits_for_guest(progress):
+        if progress.remaining_bytes != self._remaining or not progress.is_measured or self._waits_for_guest(progress):
             self._remaining, self._moved_at = progress.remaining_bytes, now
         if progress.past_return:
             return self._follow(progress, now)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible.module_utils.basic import env_fallback
+from ansible.module_utils.common.parameters import env_fallback
 
 from ..model.intent import StorageClass, TimeoutAction, VolumeFormat
 from ..model.migration import MigrationType, Mode

@@ -64,11 +64,13 @@ def _check_vsphere(given: VsphereOptions) -> None:
     for field, variable in (("hostname", "VMWARE_HOST"), ("username", "VMWARE_USER"), ("password", "VMWARE_PASSWORD")):
         if not getattr(given, field).strip():
             raise InputError(f"site.vsphere.{field}", "it is not given.", hint=f"Give it, or set the environment variable {variable}.")
-    if not _ADDRESS.fullmatch(given.hostname) and ":" not in given.hostname or "/" in given.hostname:
+    if (not _ADDRESS.fullmatch(given.hostname) and ":" not in given.hostname) or "/" in given.hostname:
         hint = "Give the name or the address alone, without scheme, port or path."
         raise InputError("site.vsphere.hostname", f"{given.hostname!r} is neither an IP address nor a host name.", hint=hint)
     if given.ca_path and not Path(given.ca_path).is_file():
-        raise InputError("site.vsphere.ca_path", f"{given.ca_path!r} is not a file.", hint="Name a file with the certificates of the trusted authorities (PEM).")
+        raise InputError(
+            "site.vsphere.ca_path", f"{given.ca_path!r} is not a file.", hint="Name a file with the certificates of the trusted authorities (PEM)."
+        )
 
 
 def _check_hosts(options: SiteOptions) -> None:

@@ -34,6 +34,7 @@ class Progress:
     ``message`` is the hypervisor's own word for an error. ``remaining_bytes`` is what a stall is judged by. ``at`` in epoch seconds of the driver's clock.
     ``passes`` counts the whole passes over the guest's memory that are done (0: the first, or not known). ``past_return``: the guest runs at the destination
     already and the rest of its memory follows (post-copy), so that there is no way back. ``interrupted``: that following has broken off; ``hurry`` takes it up.
+    ``is_measured``: False where the hypervisor tells no bytes, so that no stall can be seen; the timeout of the move bounds it alone.
     """
 
     migration_id: str
@@ -48,6 +49,7 @@ class Progress:
     passes: int = 0
     past_return: bool = False
     interrupted: bool = False
+    is_measured: bool = True
     ended: bool = False
     message: str = ""
     at: float = 0.0

@@ -27,7 +27,7 @@ ADDRESS = "127.0.0.3"
 """Neither localhost nor 127.0.0.1, for which pyVmomi checks no certificate."""
 
 USERNAME, PASSWORD = "operator@vsphere.local", "lab-Passw0rd%s&<x>"
-SHARED = ("shared1", "shared2")
+SHARED = ("shared", "shared2")
 NETWORK = "guests"
 
 
@@ -81,7 +81,7 @@ class VsphereLab:
     def all_of(self, kind: Any) -> list[Any]:
         """All managed objects of a type."""
         content = self.content
-        view = content.viewManager.CreateContainerView(content.rootFolder, [kind], True)
+        view = content.viewManager.CreateContainerView(content.rootFolder, [kind], recursive=True)
         try:
             return list(view.view)
         finally:
@@ -103,7 +103,7 @@ class VsphereLab:
 
     def vm(self, moid: str) -> Any:
         """A VM's managed object."""
-        return vim.VirtualMachine(moid, self.connection()._stub)  # noqa: SLF001 (pyVmomi has no other way)
+        return vim.VirtualMachine(moid, self.connection()._stub)
 
     # ------------------------------------------------------------ what the playbook says
 
@@ -135,7 +135,7 @@ class VsphereLab:
         name: str,
         host: str,
         *,
-        pools: tuple[str, ...] = ("shared1",),
+        pools: tuple[str, ...] = ("shared",),
         memory_mib: int = 64,
         powered_on: bool = True,
         disk_gib: int = 1,
@@ -152,7 +152,7 @@ class VsphereLab:
         vm = self.wait(task)
         if powered_on:
             self.wait(vm.PowerOnVM_Task(placed))
-        return str(vm._moId)  # noqa: SLF001
+        return str(vm._moId)
 
     def wait(self, task: Any) -> Any:
         """The result of a task; raises its fault."""
@@ -163,7 +163,7 @@ class VsphereLab:
         )
         watch = collector.CreatePropertyCollector()
         try:
-            watch.CreateFilter(spec, True)
+            watch.CreateFilter(spec, partialUpdates=True)
             version, state = "", ""
             while state not in ("success", "error"):
                 changes = watch.WaitForUpdatesEx(version, wanted.WaitOptions(maxWaitSeconds=10))

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from ...model.errors import MigrationError
 from ...model.migration import Migration
 from ...model.note import NotedVolume, VmNote
+from ...model.note_states import note_before, settled_note
 from ...model.reason import Reason, warning
 from .block_definition import moved_disk
 from .block_disks import DiskView, MoveView, look
@@ -27,7 +28,6 @@ from .file_users import UserSearch
 from .library import libvirt
 from .made_files import drop_maker, made_usage, maker_of
 from .notes import put_note
-from .settle import note_before, settled_note
 
 
 @dataclass(frozen=True, slots=True)

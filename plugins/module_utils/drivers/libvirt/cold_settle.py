@@ -14,6 +14,7 @@ import time
 
 from ...model.errors import HostUnreachable, MigrationError, MoveFailed, StateConflict
 from ...model.note import VmNote
+from ...model.note_states import note_before, settled_note
 from ...model.reason import Reason, warning
 from ...model.vm import PowerState
 from .cold_copy import remove_copy
@@ -26,7 +27,6 @@ from .domains import Domain, find_domain
 from .file_users import UserSearch
 from .library import libvirt
 from .notes import put_note
-from .settle import note_before, settled_note
 from .volumes import remove
 
 MOST_SHUTDOWN_SECONDS = 20.0

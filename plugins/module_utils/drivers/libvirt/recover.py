@@ -16,6 +16,7 @@ import dataclasses
 from ...model.errors import MoveFailed, StateConflict
 from ...model.migration import Migration
 from ...model.note import VmNote
+from ...model.note_states import settled_note
 from ...model.reason import Reason, Severity, hard
 from ...model.recovery import RECOVERING
 from ...model.vm import PowerState
@@ -26,7 +27,6 @@ from .domains import Domain, ask_state, find_domain, find_domain_by_name
 from .library import libvirt
 from .notes import note_of, put_note
 from .pools import read_pools
-from .settle import settled_note
 
 START_SECONDS = 120.0
 BUSY_TRIES = 3

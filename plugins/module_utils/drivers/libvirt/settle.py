@@ -9,11 +9,10 @@ The proof for that is the note: it is with the VM before the start, so a definit
 
 from __future__ import annotations
 
-import dataclasses
-
 from ...model.errors import MigrationError
 from ...model.migration import Migration
-from ...model.note import Home, NotePhase, VmNote
+from ...model.note import NotePhase, VmNote
+from ...model.note_states import note_before, settled_note
 from ...model.reason import Reason, warning
 from ..liveness import ClaimWatch
 from .connection import Connection, Hosts
@@ -58,26 +57,6 @@ def _restore_note(connection: Connection, migration: Migration, note: VmNote) ->
     if domain is not None and is_of(domain, note):
         put_all_back(domain, note, media=True)
         put_note(domain, note_before(note, migration.source_host))
-
-
-def settled_note(note: VmNote, host: str) -> VmNote | None:
-    """The note after a move to that host: what matters then is the home alone; without one, or back at it, no note."""
-    if note.home is None or note.home.host == host:
-        return None
-    return _settled(note, dataclasses.replace(note.home, away_on=host))
-
-
-def note_before(note: VmNote, source: str) -> VmNote | None:
-    """The note as it was before a move that did not happen: a home that is elsewhere is an earlier drain's and stays."""
-    home: Home | None = note.home
-    if home is None or home.host == source:
-        return None
-    return _settled(note, dataclasses.replace(home, away_on=source))
-
-
-def _settled(note: VmNote, home: Home) -> VmNote:
-    """Without what was of use to the move alone."""
-    return dataclasses.replace(note, phase=NotePhase.SETTLED, home=home, stage="", volumes=(), created=(), snapshots=(), current_snapshot="", ejected=())
 
 
 def forget_home(connection: Connection, uuid: str) -> None:

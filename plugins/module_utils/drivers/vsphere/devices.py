@@ -105,7 +105,9 @@ def _place(device: Any, controllers: Mapping[int, Any]) -> str:
 def nics_of(devices: Iterable[Any], portgroups: Mapping[str, str]) -> tuple[Nic, ...]:
     """The network cards; ``portgroups`` are names of distributed port groups by their key, which is their managed object id."""
     cards = [one for one in devices if isinstance(one, vim().vm.device.VirtualEthernetCard)]
-    return tuple(Nic(str(card.macAddress or ""), *_network(card.backing, portgroups), card.__class__.__name__.rpartition("Virtual")[2].lower()) for card in cards)
+    return tuple(
+        Nic(str(card.macAddress or ""), *_network(card.backing, portgroups), card.__class__.__name__.rpartition("Virtual")[2].lower()) for card in cards
+    )
 
 
 def _network(backing: Any, portgroups: Mapping[str, str]) -> tuple[str, str]:

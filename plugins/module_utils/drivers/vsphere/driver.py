@@ -27,26 +27,26 @@ from ..driver import DEFAULTS, Admission, Clock, Driver, InFlight, Job, Presence
 from ..wallclock import WallClock
 from .claims import ClaimBook
 from .connection import VCenter
-from .in_flight import find_in_flight
-from .maintenance import set_maintenance, set_pool_maintenance
+from .in_flight import find_in_flight, find_presences
+from .kept_book import KeptBook
+from .maintenance import clear_stop, request_stop, set_maintenance, set_pool_maintenance, stop_requested
 from .moves import Moves
-from .presence import find_presences
 from .snapshot import SnapshotReader
-from .stop_requests import clear_stop, request_stop, stop_requested
 
 
 class VsphereDriver:
     """See ``driver.Driver``. Opened with its options (InputError, DriverMissing); logs in when it is first asked, and out when it is closed."""
 
     name = "vsphere"
-    capabilities = Capabilities(live_storage=True, live_host_storage=True, suspended=True, cold=True, cold_outlives_controller=True)
+    capabilities = Capabilities(live_storage=True, live_host_storage=True, cold=True, cold_outlives_controller=True)
     poll_seconds = 0.2
 
     def __init__(self, options: SiteOptions) -> None:
         self.clock: Clock = WallClock()
         self._center = VCenter(options)
         self._reader = SnapshotReader(self._center, options)
-        self._claims = ClaimBook(self._center, self._reader.inventory, options)
+        self._book = KeptBook(self._center)
+        self._claims = ClaimBook(self._center, self._book, self._reader.inventory, options)
         self._moves = Moves(self._center, self._reader.inventory)
 
     def __enter__(self) -> Driver:
@@ -57,7 +57,6 @@ class VsphereDriver:
 
     def close(self) -> None:
         """Log out. Moves under way go on: vCenter carries them."""
-        self._moves.close()
         self._center.close()
 
     # reading
@@ -74,7 +73,7 @@ class VsphereDriver:
 
     def check(self, migration: Migration, options: MoveOptions) -> tuple[Reason, ...]:
         """See ``driver.Driver``."""
-        return self._moves.check(migration, options)
+        return self._moves.check(migration)
 
     def write_note(self, migration: Migration, note: VmNote, options: MoveOptions = DEFAULTS) -> VmNote:
         """See ``driver.Driver``."""
@@ -82,7 +81,7 @@ class VsphereDriver:
 
     def start(self, migration: Migration, note: VmNote, options: MoveOptions) -> Job:
         """See ``driver.Driver``."""
-        return Job(migration, note, self.clock.now(), handle=self._moves.start(migration, note))
+        return Job(migration, note, self.clock.now(), handle=self._moves.start(migration))
 
     def adopt(self, found: InFlight) -> Job:
         """See ``driver.Driver``. Raises StateConflict for a migration of somebody else."""
@@ -183,11 +182,11 @@ class VsphereDriver:
 
     def set_maintenance(self, host: str, maintenance: Maintenance) -> None:
         """See ``driver.Driver``. The host enters ESXi's own maintenance mode too, and leaves it."""
-        set_maintenance(self._center, self._reader.inventory(), host, maintenance)
+        set_maintenance(self._center, self._book, self._reader.inventory(), host, maintenance)
 
     def set_pool_maintenance(self, pool: str, maintenance: Maintenance) -> None:
         """See ``driver.Driver``."""
-        set_pool_maintenance(self._center, self._reader.inventory(), pool, maintenance)
+        set_pool_maintenance(self._book, self._reader.inventory(), pool, maintenance)
 
     def delete_volume(self, volume: Volume) -> None:
         """See ``driver.Driver``."""
@@ -199,15 +198,15 @@ class VsphereDriver:
 
     def request_stop(self, host: str, by: str) -> None:
         """See ``driver.Driver``."""
-        request_stop(self._center, self._reader.inventory(), host, by)
+        request_stop(self._book, self._reader.inventory(), host, by)
 
     def stop_requested(self, host: str) -> str | None:
         """See ``driver.Driver``."""
-        return stop_requested(self._center, self._reader.inventory(), host)
+        return stop_requested(self._book, self._reader.inventory(), host)
 
     def clear_stop(self, host: str) -> None:
         """See ``driver.Driver``."""
-        clear_stop(self._center, self._reader.inventory(), host)
+        clear_stop(self._book, self._reader.inventory(), host)
 
 
 def _left_to_ha(host: str) -> StateConflict:

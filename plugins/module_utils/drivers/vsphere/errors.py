@@ -43,6 +43,11 @@ _CUT = (http.client.HTTPException, OSError, EOFError)
 """What a connection that is gone raises, in the standard library's words; TLS errors are among OSError."""
 
 
+def failures() -> tuple[type[BaseException], ...]:
+    """All that a call to the server may raise."""
+    return (vmodl().MethodFault, *_CUT)
+
+
 def is_cut(error: BaseException) -> bool:
     """True where the connection broke, so that nobody knows whether the call was carried out."""
     return isinstance(error, _CUT)

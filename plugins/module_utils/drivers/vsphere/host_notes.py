@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ...model.codec import decode, encode
@@ -25,7 +25,7 @@ ATTRIBUTE = "vmops.migration"
 class Kept:
     """All that is kept with one host or datastore. ``stop_by``: who asked to stop its drain."""
 
-    maintenance: Maintenance = Maintenance()
+    maintenance: Maintenance = field(default_factory=Maintenance)
     claims: tuple[Claim, ...] = ()
     stop_by: str = ""
 

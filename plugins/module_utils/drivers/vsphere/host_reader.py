@@ -35,7 +35,18 @@ HOST_PATHS = (
 POOL_PATHS = ("name", "parent", "summary", "host", "customValue")
 
 # By version and update: VMware knowledge base 315655 (virtual hardware versions).
-_HARDWARE = {(8, 0, 2): 21, (8, 0, 1): 20, (8, 0, 0): 20, (7, 0, 2): 19, (7, 0, 1): 18, (7, 0, 0): 17, (6, 7, 2): 15, (6, 7, 0): 14, (6, 5, 0): 13, (6, 0, 0): 11}
+_HARDWARE = {
+    (8, 0, 2): 21,
+    (8, 0, 1): 20,
+    (8, 0, 0): 20,
+    (7, 0, 2): 19,
+    (7, 0, 1): 18,
+    (7, 0, 0): 17,
+    (6, 7, 2): 15,
+    (6, 7, 0): 14,
+    (6, 5, 0): 13,
+    (6, 0, 0): 11,
+}
 
 
 def hardware_of(version: str) -> int | None:

@@ -39,7 +39,7 @@ def moid_of(ref: Any) -> str:
 def collect(link: Link, wants: Wants) -> dict[str, Entry]:
     """These properties of all objects of these types, by id."""
     kinds = [getattr(vim(), name) for name in wants]
-    view = link.content.viewManager.CreateContainerView(link.content.rootFolder, kinds, True)
+    view = link.content.viewManager.CreateContainerView(link.content.rootFolder, kinds, recursive=True)
     query = vmodl().query.PropertyCollector
     try:
         step = query.TraversalSpec(type=vim().view.ContainerView, path="view", skip=False)

@@ -85,9 +85,7 @@ class SnapshotReader:
         return site, inventory
 
     @staticmethod
-    def _in_full(
-        link: Link, scope: Scope, light: Mapping[str, Vm], entries: Mapping[str, Entry], inventory: Inventory
-    ) -> tuple[list[Vm], tuple[Reason, ...]]:
+    def _in_full(link: Link, scope: Scope, light: Mapping[str, Vm], entries: Mapping[str, Entry], inventory: Inventory) -> tuple[list[Vm], tuple[Reason, ...]]:
         """All VMs, those in scope with their devices."""
         wanted = [entries[vm.id].ref for vm in light.values() if scope.covers(vm.id, vm.name, vm.host)]
         full = read(link, wanted, "VirtualMachine", FULL_PATHS)

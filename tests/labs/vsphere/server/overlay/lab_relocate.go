@@ -191,6 +191,7 @@ func (vm *VirtualMachine) labApply(spec *types.VirtualMachineRelocateSpec) types
 		labConvert(spec, disk)
 	}
 	vm.labSetDatastores(after)
+	vm.labRenameFiles(after, home)
 	for _, change := range spec.DeviceChange {
 		given := change.GetVirtualDeviceConfigSpec().Device.GetVirtualDevice()
 		for _, device := range vm.Config.Hardware.Device {
@@ -216,6 +217,33 @@ func (vm *VirtualMachine) labApply(spec *types.VirtualMachineRelocateSpec) types
 	}
 	labUpdate(vm, changes...)
 	return nil
+}
+
+// labRenameFiles brings the list of the VM's files into line: what lay on a datastore that it has left is with its own files now.
+func (vm *VirtualMachine) labRenameFiles(after map[labRef]bool, home *Datastore) {
+	names := map[string]bool{}
+	for ref := range after {
+		names[Map.Get(ref).(*Datastore).Name] = true
+	}
+	renamed := func(file string) string {
+		var place object.DatastorePath
+		if !place.FromString(file) || names[place.Datastore] {
+			return file
+		}
+		return labOn(file, home)
+	}
+	if vm.LayoutEx != nil {
+		for i := range vm.LayoutEx.File {
+			vm.LayoutEx.File[i].Name = renamed(vm.LayoutEx.File[i].Name)
+		}
+	}
+	if vm.Layout != nil {
+		for i := range vm.Layout.Disk {
+			for j := range vm.Layout.Disk[i].DiskFile {
+				vm.Layout.Disk[i].DiskFile[j] = renamed(vm.Layout.Disk[i].DiskFile[j])
+			}
+		}
+	}
 }
 
 func (vm *VirtualMachine) labMoveDisk(disk *types.VirtualDisk, target *Datastore) {

@@ -34,6 +34,9 @@ func (w labWork) start(ctx *Context, name string) types.ManagedObjectReference {
 	labState.mu.Lock()
 	labState.cancels[task.Self] = cancelled
 	labState.mu.Unlock()
+	if holder, ok := w.entity.(mo.Entity); ok {
+		labUpdate(w.entity, "recentTask", append(append([]types.ManagedObjectReference{}, holder.Entity().RecentTask...), task.Self))
+	}
 	labUpdate(task, "info.startTime", time.Now(), "info.state", types.TaskInfoStateRunning, "info.cancelable", true)
 	go w.run(task, cancelled)
 	return task.Self

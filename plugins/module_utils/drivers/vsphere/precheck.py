@@ -1,0 +1,111 @@
+# Copyright: (c) 2026, vmops.migration contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What vCenter itself says of a move before it is started: the VM as it is now, and its own check of the very relocation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ...model.errors import InputError, MigrationError, StateConflict
+from ...model.migration import Migration, Mode
+from ...model.reason import Reason, hard, warning
+from .connection import Link, VCenter
+from .errors import fault_reason, fault_text
+from .inventory import Inventory
+from .library import vim
+from .properties import read
+from .relocate_spec import relocate_spec
+from .tasks import wait_for
+
+_PATHS = (
+    "name",
+    "config.template",
+    "config.files.vmPathName",
+    "config.hardware.device",
+    "config.extraConfig",
+    "config.changeVersion",
+    "runtime.host",
+    "runtime.powerState",
+    "runtime.connectionState",
+    "recentTask",
+)
+_CHECK_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class VmNow:
+    """A VM as it is now: the managed object and what was read of it, by path."""
+
+    ref: Any
+    values: Any
+
+    def __getitem__(self, path: str) -> Any:
+        """The value, or None."""
+        return self.values[path]
+
+
+def vm_now(link: Link, moid: str) -> VmNow | None:
+    """The VM of that id; None where it is gone."""
+    ref = link.object(vim().VirtualMachine, moid)
+    entry = read(link, [ref], "VirtualMachine", _PATHS).get(moid)
+    return VmNow(ref, entry) if entry is not None else None
+
+
+def find_vm(link: Link, moid: str, name: str) -> VmNow:
+    """The same. Raises StateConflict (``object_gone``)."""
+    found = vm_now(link, moid)
+    if found is None:
+        raise StateConflict(f"VM {name} ({moid}) is gone.", code="object_gone", hint="Find out who removed it.")
+    return found
+
+
+def check(center: VCenter, inventory: Inventory, migration: Migration) -> tuple[Reason, ...]:
+    """All that forbids the move now. Writes nothing."""
+    try:
+        vm = center.run("reading the VM", lambda link: find_vm(link, migration.vm, migration.vm_name))
+        own = _of_vm(vm, migration)
+        if own:
+            return own
+        spec = relocate_spec(migration, str(vm["config.files.vmPathName"]), vm["config.hardware.device"] or (), inventory)
+    except InputError as error:
+        return (hard(error.code, error.message, error.hint),)
+    return _by_server(center, vm, spec)
+
+
+def _of_vm(vm: VmNow, migration: Migration) -> tuple[Reason, ...]:
+    if vm["config.template"]:
+        text = f"{migration.vm_name} is a template."
+        return (hard("is_template", text, "Convert it to a virtual machine first, move that, and convert it back."),)
+    if str(vm["runtime.connectionState"]) != "connected":
+        text = f"vCenter calls {migration.vm_name} {vm['runtime.connectionState']}."
+        return (hard("host_unreachable", text, f"Reconnect host {migration.source_host}."),)
+    if migration.mode in (Mode.COLD, Mode.SUSPENDED) and str(vm["runtime.powerState"]) == "poweredOn":
+        text = f"{migration.vm_name} runs, and a running VM is moved live on vSphere."
+        return (hard("capability_missing", text, "Use mode live, or shut it down and use mode offline."),)
+    return ()
+
+
+def _by_server(center: VCenter, vm: VmNow, spec: Any) -> tuple[Reason, ...]:
+    """The server's own check of this very relocation; a server without one says so."""
+
+    def ask(link: Link) -> Any:
+        checker = link.content.vmProvisioningChecker
+        return checker.CheckRelocate_Task(vm.ref, spec) if checker is not None else None
+
+    task = center.run("asking vCenter whether the move is possible", ask)
+    if task is None:
+        return (warning("check_missing", "The server has no check of relocations; what forbids one shows when it is started."),)
+    try:
+        fault = wait_for(center, task, "the check of the move", _CHECK_SECONDS)
+    except MigrationError as error:
+        return (warning("check_missing", f"vCenter's own check of the move did not end: {error.message}"),)
+    if fault is not None:
+        return (fault_reason(fault),)
+    results = center.run("reading the check's result", lambda link: read(link, [task], "Task", ["info.result"]))
+    found = next(iter(results.values()))["info.result"] or () if results else ()
+    reasons = [fault_reason(error) for result in found for error in result.error or ()]
+    reasons += [warning("hypervisor_warns", f"vCenter warns: {fault_text(met)}.") for result in found for met in result.warning or ()]
+    return tuple(reasons)
