@@ -12,6 +12,8 @@ from tests.integration.dead_runs import STEPS, die_after, vanished_controller
 from tests.integration.modules import evacuate, migrate
 from tests.integration.worlds import World, everyone_lives, running_on
 
+ON_VSPHERE = True
+
 pytestmark = pytest.mark.any_core
 
 

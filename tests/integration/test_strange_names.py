@@ -83,3 +83,12 @@ def test_a_vm_can_be_selected_by_a_strange_name(world: World) -> None:
     answer = evacuate(world, first, target_hosts=[second], select="contains(name, '\"<so>\" &')")
     assert answer.moved() == {strange.name: second}
     assert (world.where(strange), world.where(plain)) == (running_on(second), running_on(first))
+
+
+def test_a_name_that_another_vm_has_on_the_target_is_refused(world: World) -> None:
+    first, second, _third = world.hosts
+    one, other = world.add_vm("twin", first), world.add_vm("twin", second)
+    taken = migrate(world, one.id, target_host=second)
+    assert taken.failed
+    assert "name_taken" in taken.message
+    assert everyone_lives(world, one, other)

@@ -11,6 +11,8 @@ import pytest
 from tests.integration.modules import evacuate, migrate, read_site
 from tests.integration.worlds import World, everyone_lives, running_on
 
+ON_VSPHERE = True
+
 pytestmark = pytest.mark.any_core
 
 

@@ -13,6 +13,8 @@ import pytest
 from tests.integration.modules import RunningModule, begin_evacuate, evacuate
 from tests.integration.worlds import WITHIN_SECONDS, World, everyone_lives, running_on, wait_until
 
+ON_VSPHERE = True
+
 pytestmark = pytest.mark.any_core
 
 

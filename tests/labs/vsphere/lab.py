@@ -32,15 +32,26 @@ NETWORK = "guests"
 
 
 class VsphereLab:
-    """One server with a cluster of ``host_count`` hosts (or more clusters). Use it as a context; the server ends with it, or with its process."""
+    """One server with a cluster of ``host_count`` hosts (or more clusters). ``is_trusted`` is False for one whose certificate does not bear
+    its name. Use it as a context; the server ends with it, or with its process."""
 
-    def __init__(self, authority: CertificateAuthority, *, host_count: int = 3, cluster_count: int = 1, names: tuple[str, ...] = (f"IP:{ADDRESS}",)) -> None:
+    def __init__(
+        self,
+        authority: CertificateAuthority,
+        *,
+        host_count: int = 3,
+        cluster_count: int = 1,
+        names: tuple[str, ...] = (f"IP:{ADDRESS}",),
+        is_trusted: bool = True,
+    ) -> None:
         self.authority = authority
         self._counts = ("-clusters", str(cluster_count), "-hosts", str(host_count))
         label = "vcenter-" + "-".join(names).replace(":", "_").replace(".", "_")
         self._certificate, self._key = authority.issue(label, list(names))
+        self._is_trusted = is_trusted
         self._process: subprocess.Popen[str] | None = None
         self._service: Any = None
+        self._made = 0
         self.port, self._control = 0, ""
 
     def __enter__(self) -> VsphereLab:
@@ -70,6 +81,8 @@ class VsphereLab:
         """A session of the tests' own, kept until the end."""
         if self._service is None:
             trusted = ssl.create_default_context(cafile=str(self.authority.certificate))
+            if not self._is_trusted:
+                trusted.check_hostname, trusted.verify_mode = False, ssl.CERT_NONE
             self._service = SmartConnect(host=ADDRESS, port=self.port, user=USERNAME, pwd=PASSWORD, sslContext=trusted)
         return self._service
 
@@ -146,9 +159,11 @@ class VsphereLab:
         placed = self.host(host)
         compute = placed.parent
         datacenter = self._datacenter_of(placed)
-        for pool in sorted(set(pools[1:]) - {pools[0]}):
-            self.content.fileManager.MakeDirectory(f"[{pool}] {name}", datacenter, createParentDirectories=True)
-        task = datacenter.vmFolder.CreateVM_Task(vm_spec(name, pools, memory_mib, disk_gib, network, thin), compute.resourcePool, placed)
+        self._made += 1
+        folder = name if self._made == 1 else f"{name}_{self._made}"
+        for pool in sorted(set(pools)):
+            self.content.fileManager.MakeDirectory(f"[{pool}] {folder}", datacenter, createParentDirectories=True)
+        task = datacenter.vmFolder.CreateVM_Task(vm_spec(name, folder, pools, memory_mib, disk_gib, network, thin), compute.resourcePool, placed)
         vm = self.wait(task)
         if powered_on:
             self.wait(vm.PowerOnVM_Task(placed))

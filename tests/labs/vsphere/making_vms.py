@@ -13,17 +13,17 @@ from pyVmomi import vim
 CONTROLLER_KEY = 1000
 
 
-def vm_spec(name: str, pools: tuple[str, ...], memory_mib: int, disk_gib: int, network: str, thin: bool) -> Any:
-    """A VM with a disk in each pool and one network card. Its own files are in the first pool."""
+def vm_spec(name: str, folder: str, pools: tuple[str, ...], memory_mib: int, disk_gib: int, network: str, thin: bool) -> Any:
+    """A VM with a disk in each pool and one network card. All files are in that folder, its own ones in the first pool."""
     adapter = vim.vm.device.ParaVirtualSCSIController(key=CONTROLLER_KEY, busNumber=0, sharedBus="noSharing")
-    devices: list[Any] = [adapter, *(_disk(name, index, pool, disk_gib, thin) for index, pool in enumerate(pools)), _nic(network)]
+    devices: list[Any] = [adapter, *(_disk(f"{folder}/{name}", index, pool, disk_gib, thin) for index, pool in enumerate(pools)), _nic(network)]
     return vim.vm.ConfigSpec(
         name=name,
         numCPUs=1,
         memoryMB=memory_mib,
         guestId="otherGuest64",
         version="vmx-14",
-        files=vim.vm.FileInfo(vmPathName=f"[{pools[0]}]"),
+        files=vim.vm.FileInfo(vmPathName=f"[{pools[0]}] {folder}/{name}.vmx"),
         deviceChange=[_added(device) for device in devices],
     )
 
@@ -33,8 +33,8 @@ def _added(device: Any) -> Any:
     return vim.vm.device.VirtualDeviceSpec(operation="add", device=device, fileOperation="create" if makes_file else None)
 
 
-def _disk(name: str, index: int, pool: str, size_gib: int, thin: bool) -> Any:
-    path = f"[{pool}] {name}/{name}.vmdk" if index == 0 else f"[{pool}] {name}/{name}_{index}.vmdk"
+def _disk(file: str, index: int, pool: str, size_gib: int, thin: bool) -> Any:
+    path = f"[{pool}] {file}.vmdk" if index == 0 else f"[{pool}] {file}_{index}.vmdk"
     backing = vim.vm.device.VirtualDisk.FlatVer2BackingInfo(fileName=path, diskMode="persistent", thinProvisioned=thin)
     return vim.vm.device.VirtualDisk(key=-(index + 1), controllerKey=CONTROLLER_KEY, unitNumber=index, capacityInKB=size_gib * 2**20, backing=backing)
 

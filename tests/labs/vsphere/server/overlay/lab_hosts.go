@@ -6,6 +6,7 @@ package simulator
 
 import (
 	"fmt"
+	"sort"
 	"strings"
 	"time"
 
@@ -50,7 +51,9 @@ func (h LabHost) Apply() error {
 
 // PrepareLab gives every host an interface for vMotion, an address of its own and a version, before anybody asks.
 func PrepareLab() {
-	for i, entity := range Map.All("HostSystem") {
+	hosts := Map.All("HostSystem")
+	sort.Slice(hosts, func(i, j int) bool { return hosts[i].Entity().Name < hosts[j].Entity().Name })
+	for i, entity := range hosts {
 		host := entity.(*HostSystem)
 		product := host.Config.Product
 		host.Config.Product = product

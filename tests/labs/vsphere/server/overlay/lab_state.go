@@ -5,6 +5,8 @@
 package simulator
 
 import (
+	"bytes"
+	"io"
 	"net/http"
 	"sync"
 	"time"
@@ -17,8 +19,8 @@ type LabSettings struct {
 	MoveSeconds     *float64  `json:"move_seconds"`     // how long every relocation takes from now on
 	Fail            *LabFault `json:"fail"`             // a task on a VM fails
 	ExpireSessions  bool      `json:"expire_sessions"`  // all sessions end now
-	DropConnections int       `json:"drop_connections"` // so many next calls are cut off: half of them would have been too much to ask for
-	DropAfter       int       `json:"drop_after"`       // so many next calls are carried out, and their answers are lost
+	DropConnections int       `json:"drop_connections"` // so many next calls are cut off before they are read
+	LoseAnswerOf    string    `json:"lose_answer_of"`   // the next call of this method is carried out, and its answer is lost
 }
 
 // LabFault says that the next relocation of the VM fails at that percentage.
@@ -34,7 +36,7 @@ var labState = struct {
 	faults      map[string]float64
 	calls       map[string]int
 	drop        int
-	dropAfter   int
+	loseAnswer  string
 	cancels     map[types.ManagedObjectReference]chan struct{}
 }{faults: map[string]float64{}, calls: map[string]int{}, cancels: map[types.ManagedObjectReference]chan struct{}{}}
 
@@ -52,7 +54,9 @@ func (s LabSettings) Apply() error {
 		labState.faults[s.Fail.VM] = s.Fail.AtPercent
 	}
 	labState.drop += s.DropConnections
-	labState.dropAfter += s.DropAfter
+	if s.LoseAnswerOf != "" {
+		labState.loseAnswer = s.LoseAnswerOf
+	}
 	return nil
 }
 
@@ -101,25 +105,28 @@ func labExpireSessions() {
 
 // ServeSDK stands in for the stock handler: some calls are cut off before or after they are carried out.
 func (s *Service) ServeSDK(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	_ = r.Body.Close()
+	r.Body = io.NopCloser(bytes.NewReader(body))
 	labState.mu.Lock()
-	before, after := labState.drop > 0, labState.drop == 0 && labState.dropAfter > 0
+	before := labState.drop > 0
+	after := !before && labState.loseAnswer != "" && bytes.Contains(body, []byte("<"+labState.loseAnswer+" "))
 	if before {
 		labState.drop--
 	}
 	if after {
-		labState.dropAfter--
+		labState.loseAnswer = ""
 	}
 	labState.mu.Unlock()
-	if before {
+	switch {
+	case before:
 		labCut(w)
-		return
-	}
-	if after {
+	case after:
 		s.stockServeSDK(&labLost{header: http.Header{}}, r)
 		labCut(w)
-		return
+	default:
+		s.stockServeSDK(w, r)
 	}
-	s.stockServeSDK(w, r)
 }
 
 // labLost takes an answer that nobody gets.

@@ -1,0 +1,118 @@
+# Copyright: (c) 2026, vmops.migration contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What an operator of vSphere may get wrong, or meets, through the modules: named, with nothing changed and no password told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.integration.modules import Answer, evacuate, find_targets, migrate, reason_codes, run_module
+from tests.integration.world_vsphere import VsphereWorld
+from tests.integration.worlds import off_on, running_on
+from tests.labs.vsphere.lab import ADDRESS, PASSWORD, USERNAME
+
+pytestmark = pytest.mark.vsphere
+
+
+def ask(world: VsphereWorld, environment: dict[str, str] | None = None, **vsphere: Any) -> Answer:
+    """Read the site with other ways to the server; None leaves a field out."""
+    site = world.site_options()
+    given = {name: value for name, value in {**site["vsphere"], **vsphere}.items() if value is not None}
+    return run_module("site_info", {"site": {**site, "vsphere": given}}, environment=environment)
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "words"),
+    [
+        ({"password": "Wr0ng-secret"}, "login_failed", "site.vsphere.password"),
+        ({"password": None}, "invalid_input", "VMWARE_PASSWORD"),
+        ({"hostname": None}, "invalid_input", "VMWARE_HOST"),
+        ({"username": None}, "invalid_input", "VMWARE_USER"),
+        ({"hostname": "https://vcenter.example/sdk"}, "invalid_input", "without scheme"),
+        ({"port": 70000}, "invalid_input", "site.vsphere.port"),
+        ({"ca_path": "/nowhere/ca.pem"}, "invalid_input", "site.vsphere.ca_path"),
+        ({"ca_path": None}, "certificate_untrusted", "site.vsphere.ca_path"),
+        ({"port": 1}, "host_unreachable", "port 1"),
+    ],
+)
+def test_a_wrong_way_to_the_server(vsphere_world: VsphereWorld, changes: dict[str, Any], code: str, words: str) -> None:
+    answer = ask(vsphere_world, **changes)
+    assert (answer.failed, answer.code) == (True, code), str(answer)
+    assert words in answer.message
+    for secret in (PASSWORD, "Wr0ng-secret"):
+        assert secret not in str(answer.result)
+
+
+def test_the_environment_says_what_the_options_do_not(vsphere_world: VsphereWorld) -> None:
+    port = str(vsphere_world.lab.port)
+    environment = {"VMWARE_HOST": ADDRESS, "VMWARE_USER": USERNAME, "VMWARE_PASSWORD": PASSWORD, "VMWARE_PORT": port, "VMWARE_VALIDATE_CERTS": "no"}
+    answer = ask(vsphere_world, environment, hostname=None, username=None, password=None, port=None, ca_path=None)
+    assert not answer.failed, str(answer)
+    assert PASSWORD not in str(answer.result)
+
+
+def test_a_vm_that_is_not_there_or_twice(vsphere_world: VsphereWorld) -> None:
+    first, second, _third = vsphere_world.hosts
+    one = vsphere_world.lab.add_vm("web1", first)
+    other = vsphere_world.lab.add_vm("web1", first, pools=("shared2",))
+    missing = migrate(vsphere_world, "nobody", target_host=second)
+    assert (missing.failed, missing.code) == (True, "vm_unknown")
+    twice = migrate(vsphere_world, "web1", target_host=second)
+    assert (twice.failed, twice.code) == (True, "vm_ambiguous")
+    assert one in twice.message
+    assert other in twice.message
+    done = migrate(vsphere_world, one, target_host=second)
+    assert not done.failed, str(done)
+    assert (vsphere_world.lab.vm(one).runtime.host.name, vsphere_world.lab.vm(other).runtime.host.name) == (second, first)
+
+
+def test_a_host_that_cannot_take_a_vm_is_told_with_its_reason(vsphere_world: VsphereWorld) -> None:
+    first, second, third = vsphere_world.hosts
+    web = vsphere_world.add_vm("web1", first)
+    vsphere_world.lab.control("hosts", name=second, vmotion=False)
+    vsphere_world.lab.control("hosts", name=third, version="6.5.0")
+    before = vsphere_world.written()
+    answer = find_targets(vsphere_world, web)
+    rejected = {entry["host"]: reason_codes(entry["reasons"]) for entry in answer["targets"] if not entry["suitable_for_migration"]}
+    assert "vmotion_not_enabled" in rejected[second]
+    assert "hw_version_unsupported" in rejected[third]
+    assert vsphere_world.written() == before
+    refused = evacuate(vsphere_world, first, state="maintenance")
+    assert refused.failed
+    assert vsphere_world.where(web) == running_on(first)
+    assert vsphere_world.maintenance(first) == "available"
+
+
+def test_a_vm_that_is_off_moves_too_and_stays_off(vsphere_world: VsphereWorld) -> None:
+    first, second, _third = vsphere_world.hosts
+    web = vsphere_world.add_vm("web1", first, power="off")
+    answer = migrate(vsphere_world, web, target_host=second, mode="offline")
+    assert not answer.failed, str(answer)
+    assert vsphere_world.where(web) == off_on(second)
+    assert vsphere_world.left_behind() == []
+
+
+@pytest.mark.rule("CSV-10", sign="+")
+def test_host_and_storage_move_together_and_a_second_run_changes_nothing(vsphere_world: VsphereWorld) -> None:
+    first, second, _third = vsphere_world.hosts
+    web = vsphere_world.add_vm("web1", first, local_disk=True)
+    options = {"type": "host_storage", "target_host": second, "target_pool": "shared"}
+    predicted = migrate(vsphere_world, web, check=True, **options)
+    assert predicted.changed, str(predicted)
+    assert vsphere_world.where(web) == running_on(first)
+    answer = migrate(vsphere_world, web, **options)
+    assert not answer.failed, str(answer)
+    assert (vsphere_world.where(web), vsphere_world.pools(web)) == (running_on(second), {"scsi0:0": "shared"})
+    before = vsphere_world.digest()
+    again = migrate(vsphere_world, web, **options)
+    assert not again.failed, str(again)
+    assert not again.changed
+    assert vsphere_world.digest() == before
+    back = migrate(vsphere_world, web, type="storage", target_pool=f"local-{second}")
+    assert not back.failed, str(back)
+    assert vsphere_world.pools(web) == {"scsi0:0": f"local-{second}"}
+    assert vsphere_world.left_behind() == []

@@ -1,0 +1,80 @@
+# Copyright: (c) 2026, vmops.migration contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Snapshots of the vSphere lab: what is read, and in how few calls."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.vmops.migration.plugins.module_utils.drivers.driver import EVERYTHING, LIGHT, Scope
+from ansible_collections.vmops.migration.plugins.module_utils.drivers.vsphere.driver import VsphereDriver
+from ansible_collections.vmops.migration.plugins.module_utils.model.host import HostState, MaintenanceState
+from ansible_collections.vmops.migration.plugins.module_utils.model.pool import PoolScope, VolumeKind
+from ansible_collections.vmops.migration.plugins.module_utils.model.vm import PowerState
+
+from tests.labs.vsphere.lab import VsphereLab
+
+pytestmark = pytest.mark.vsphere
+
+
+def test_hosts_pools_and_vms_are_told_in_full(vsphere_lab: VsphereLab) -> None:
+    first, second, _third = vsphere_lab.hosts
+    web = vsphere_lab.add_vm("web1", first, pools=("shared", f"local-{first}"), memory_mib=96)
+    vsphere_lab.add_vm("web1", second, pools=("shared2",), powered_on=False, thin=False)
+    with VsphereDriver(vsphere_lab.site_options()) as driver:
+        site = driver.snapshot(EVERYTHING)
+    host = site.host_by_name[first]
+    assert (host.zone, host.cluster, host.state, host.hypervisor, host.hypervisor_version) == ("DC0", "DC0_C0", HostState.UP, "esxi", "8.0.2")
+    assert (host.has_vmotion, host.max_hardware_version, host.migration_address) == (True, 21, "10.9.0.1")
+    assert host.pools == {"shared", "shared2", f"local-{first}"}
+    assert {network.name for network in host.networks or ()} >= {"VM Network"}
+    assert (site.pool_by_id["shared"].scope, site.pool_by_id[f"local-{first}"].scope) == (PoolScope.CLUSTER, PoolScope.HOST)
+    vm = site.vm_by_id[web]
+    assert (vm.name, vm.host, vm.power_state, vm.memory_mib, vm.hardware_version) == ("web1", first, PowerState.RUNNING, 96, 14)
+    assert [(volume.kind, volume.device, volume.pool, volume.format) for volume in vm.volumes] == [
+        (VolumeKind.ROOT, "scsi0:0", "shared", "thin"),
+        (VolumeKind.DATA, "scsi0:1", f"local-{first}", "thin"),
+    ]
+    (other,) = [vm for vm in site.vms if vm.id != web]
+    assert (other.name, other.power_state, other.volumes[0].format) == ("web1", PowerState.OFF, "thick")
+
+
+def test_the_number_of_calls_does_not_grow_with_the_vms(vsphere_lab: VsphereLab) -> None:
+    def calls() -> int:
+        before = vsphere_lab.calls()
+        driver.snapshot(EVERYTHING)
+        return vsphere_lab.calls() - before
+
+    first = vsphere_lab.hosts[0]
+    vsphere_lab.add_vm("web0", first)
+    with VsphereDriver(vsphere_lab.site_options()) as driver:
+        driver.snapshot(LIGHT)
+        with_one = calls()
+        for number in range(1, 12):
+            vsphere_lab.add_vm(f"web{number}", first)
+        assert calls() == with_one <= 8
+
+
+def test_only_vms_in_scope_are_read_in_full(vsphere_lab: VsphereLab) -> None:
+    first, second, _third = vsphere_lab.hosts
+    web, neighbour = vsphere_lab.add_vm("web1", first), vsphere_lab.add_vm("neighbour", second)
+    with VsphereDriver(vsphere_lab.site_options()) as driver:
+        site = driver.snapshot(Scope(vms=frozenset({"web1"}), hosts=frozenset()))
+        assert (site.vm_by_id[web].detailed, site.vm_by_id[neighbour].detailed) == (True, False)
+        part = driver.snapshot(Scope(only_hosts=frozenset({second})))
+        assert ([host.name for host in part.hosts], [vm.id for vm in part.vms]) == ([second], [neighbour])
+
+
+def test_a_host_that_does_not_answer_and_one_in_maintenance_are_told(vsphere_lab: VsphereLab) -> None:
+    first, second, third = vsphere_lab.hosts
+    web = vsphere_lab.add_vm("web1", first)
+    vsphere_lab.control("hosts", name=first, connection="notResponding")
+    vsphere_lab.wait(vsphere_lab.host(second).EnterMaintenanceMode_Task(10))
+    vsphere_lab.control("hosts", name=third, vmotion=False, version="6.7.0")
+    with VsphereDriver(vsphere_lab.site_options()) as driver:
+        site = driver.snapshot(EVERYTHING)
+    assert site.host_by_name[first].state is HostState.UNREACHABLE
+    assert site.vm_by_id[web].host == first
+    assert site.host_by_name[second].maintenance.state is MaintenanceState.MAINTENANCE
+    assert (site.host_by_name[third].has_vmotion, site.host_by_name[third].max_hardware_version) == (False, 14)
