@@ -331,7 +331,7 @@ def test_a_move_whose_qemu_hangs_is_polled_without_hanging(kvm_lab: Lab) -> None
             wait_for_copying(driver, jobs[-1])
         with frozen_qemu(kvm_lab, hangs, "kvm1"):
             samples = [driver.poll(jobs) for _turn in range(6) if not time.sleep(0.2)]
-            until = time.monotonic() + 20
+            until = time.monotonic() + 30
             while len({moving.remaining_bytes for _stuck, moving in samples}) == 1 and time.monotonic() < until:
                 time.sleep(0.2)
                 samples.append(driver.poll(jobs))

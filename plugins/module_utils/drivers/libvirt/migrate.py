@@ -36,7 +36,8 @@ class MoveJob:
 
     ``message`` is the hypervisor's word for the call's error; ``lost_sight``: the call ended because its connection broke, the move may go on.
     ``memory_cap_mib_s``: to be set when the memory's turn comes, after disks that had another cap; None: nothing to do (any more).
-    ``asking`` is the question for progress that is under way; ``is_asked_in_vain`` while it hangs. ``is_post_copy``: it was seen to run at its destination
+    ``asking`` is the question for progress that is under way, since ``asked_at`` (of a clock that nobody sets), ``asked_again`` times by now because the one
+    before hung; ``is_asked_in_vain`` while it hangs. ``is_post_copy``: it was seen to run at its destination
     already, so that the end of the call need not be the end of the move.
     """
 
@@ -49,6 +50,8 @@ class MoveJob:
     last: Progress | None = None
     memory_cap_mib_s: int | None = None
     asking: Any = None
+    asked_at: float = 0.0
+    asked_again: int = 0
     is_asked_in_vain: bool = False
 
     def begin_again(self) -> None:

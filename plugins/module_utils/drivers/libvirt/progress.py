@@ -26,6 +26,9 @@ from .threads import start_daemon
 from .ways import handle_of
 
 ASK_SECONDS = 3.0
+ASK_AGAIN_SECONDS = 6.0
+ASK_AGAIN_TIMES = 2
+"""How often a question that hangs is asked anew: each keeps one of the source daemon's workers, of which it has twenty."""
 MIB = 1024 * 1024
 
 
@@ -63,8 +66,16 @@ def _ask(job: Job, session_of: Callable[[str], HostSession]) -> Future[_Answer] 
     handle = handle_of(job, MoveJob)
     if handle.call_over.is_set() and not (handle.is_watched_only or handle.lost_sight or handle.is_post_copy):
         return None
+    hangs = handle.asking is not None and not handle.asking.done() and time.monotonic() - handle.asked_at > ASK_AGAIN_SECONDS
+    if hangs and handle.asked_again < ASK_AGAIN_TIMES:
+        handle.asking, handle.asked_again = None, handle.asked_again + 1
     if handle.asking is None:
-        handle.asking = start_daemon(lambda: _job_stats(session_of(job.migration.source_host), job.migration, handle), f"vmops-poll-{job.migration.vm}")
+        # The answer may be lost behind a neighbour's call that hangs on the same connection, so what is asked anew gets one of its own.
+        purpose = f"progress of {job.migration.vm}, {handle.asked_again}" if handle.asked_again else "progress"
+        handle.asked_at = time.monotonic()
+        handle.asking = start_daemon(
+            lambda: _job_stats(session_of(job.migration.source_host), job.migration, handle, purpose), f"vmops-poll-{job.migration.vm}"
+        )
     question: Future[_Answer] = handle.asking
     return question
 
@@ -77,7 +88,7 @@ def _sample(job: Job, question: Future[_Answer] | None, seconds: float) -> Progr
     wait([question], timeout=seconds)
     if not question.done():
         raise TimeoutError
-    handle.asking, handle.is_asked_in_vain = None, False
+    handle.asking, handle.asked_again, handle.is_asked_in_vain = None, 0, False
     try:
         answer = question.result()
     except HostUnreachable:
@@ -103,7 +114,7 @@ def _last(job: Job, message: str) -> Progress:
     return dataclasses.replace(last, message=message, at=time.time())
 
 
-def _job_stats(session: HostSession, migration: Migration, handle: MoveJob) -> _Answer:
+def _job_stats(session: HostSession, migration: Migration, handle: MoveJob, purpose: str) -> _Answer:
     """What the source says of the move now."""
 
     def ask(connection: Connection) -> _Answer:
@@ -120,7 +131,7 @@ def _job_stats(session: HostSession, migration: Migration, handle: MoveJob) -> _
             raise
         return _Answer(stats if job_kind(stats) is not None else None, is_postcopy(state, reason), is_broken_postcopy(state, reason))
 
-    return session.run("asking for the move's progress", ask, None, purpose="progress")
+    return session.run("asking for the move's progress", ask, None, purpose=purpose)
 
 
 def _lift_cap(domain: Domain, stats: Mapping[str, Any], handle: MoveJob) -> None:
