@@ -55,7 +55,7 @@ lint: packages-checks venv-lint venv-docs ## all checks: ruff, mypy, import-lint
 format: venv-lint ## let ruff put the Python files into the project's format
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
 
-bench: packages-kvm venv-test venv-kvm ## measure planning, plan quality and the executor's overhead; prints a table
+bench: packages-kvm packages-vsphere venv-test venv-kvm venv-vsphere ## measure planning, plan quality and the executor's overhead; prints a table
 	@tests/benchmarks/bench.sh
 
 docs: venv-docs ## write docs/rules.md from the rulebook and the tests, and build the documentation pages into build/docs

@@ -41,11 +41,12 @@ class VsphereLab:
         *,
         host_count: int = 3,
         cluster_count: int = 1,
+        vm_count: int = 0,
         names: tuple[str, ...] = (f"IP:{ADDRESS}",),
         is_trusted: bool = True,
     ) -> None:
         self.authority = authority
-        self._counts = ("-clusters", str(cluster_count), "-hosts", str(host_count))
+        self._counts = ("-clusters", str(cluster_count), "-hosts", str(host_count), "-vms", str(vm_count))
         label = "vcenter-" + "-".join(names).replace(":", "_").replace(".", "_")
         self._certificate, self._key = authority.issue(label, list(names))
         self._is_trusted = is_trusted
@@ -85,6 +86,11 @@ class VsphereLab:
                 trusted.check_hostname, trusted.verify_mode = False, ssl.CERT_NONE
             self._service = SmartConnect(host=ADDRESS, port=self.port, user=USERNAME, pwd=PASSWORD, sslContext=trusted)
         return self._service
+
+    def another_connection(self, port: int) -> Any:
+        """A session through another port, such as that of a proxy."""
+        trusted = ssl.create_default_context(cafile=str(self.authority.certificate))
+        return SmartConnect(host=ADDRESS, port=port, user=USERNAME, pwd=PASSWORD, sslContext=trusted)
 
     @property
     def content(self) -> Any:
@@ -132,9 +138,9 @@ class VsphereLab:
     # ------------------------------------------------------------ making
 
     def make_datastores(self) -> None:
-        """Two that all hosts mount, and ``local-<host>`` of each alone; 100 GiB each."""
-        hosts = list(self.hosts)
-        for name in SHARED:
+        """Where the server has none of its own: two that all hosts mount, and ``local-<host>`` of each alone; 100 GiB each."""
+        hosts = [] if self.all_of(vim.Datastore) else list(self.hosts)
+        for name in SHARED if hosts else ():
             self.add_datastore(name, hosts)
         for name in hosts:
             self.add_datastore(f"local-{name}", [name])

@@ -39,7 +39,7 @@ class VsphereDriver:
 
     name = "vsphere"
     capabilities = Capabilities(live_storage=True, live_host_storage=True, cold=True, cold_outlives_controller=True)
-    poll_seconds = 0.2
+    poll_seconds = 0.1
 
     def __init__(self, options: SiteOptions) -> None:
         self.clock: Clock = WallClock()

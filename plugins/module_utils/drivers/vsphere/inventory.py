@@ -58,6 +58,11 @@ class Inventory:
         self.hosts = {one.name: one for one in self._hosts()}
 
     @cached_property
+    def entries(self) -> Mapping[str, Entry]:
+        """What was read of all that is no VM, by managed object id."""
+        return {moid: entry for moid, entry in self._entries.items() if entry.kind != "VirtualMachine"}
+
+    @cached_property
     def host_by_moid(self) -> Mapping[str, HostEntry]:
         """Hosts by managed object id."""
         return {host.moid: host for host in self.hosts.values()}

@@ -64,25 +64,40 @@ class SnapshotReader:
         return found
 
     def _read(self, link: Link, scope: Scope) -> tuple[Site, Inventory]:
-        entries = collect(link, WANTS)
+        entries = collect(link, WANTS) if scope.only_hosts is None else self._entries_of(link, scope.only_hosts)
         inventory = Inventory(entries)
         key = attribute_key(link)
         light = {vm.id: vm for entry in inventory.of_kind("VirtualMachine") if (vm := light_vm(entry, inventory)) is not None}
         if scope.only_hosts is not None:
-            for name in scope.only_hosts:
-                inventory.host(name)
             light = {moid: vm for moid, vm in light.items() if vm.host in scope.only_hosts}
         vms, warnings = self._in_full(link, scope, light, entries, inventory)
-        hosts = (host_of(entry, inventory, key) for entry in inventory.of_kind("HostSystem"))
+        told = [host_of(entry, inventory, key) for entry in inventory.of_kind("HostSystem")]
+        hosts = [host for host in told if scope.only_hosts is None or host.name in scope.only_hosts]
+        pools = [pool_of(entry, inventory, key) for entry in inventory.of_kind("Datastore")]
+        if scope.only_hosts is not None:  # the others were not read
+            pools = [pool for pool in pools if any(pool.id in host.pools for host in hosts)]
         site = Site(
             taken_at=time.time(),
-            hosts=tuple(sorted((host for host in hosts if scope.only_hosts is None or host.name in scope.only_hosts), key=lambda host: host.name)),
-            pools=tuple(sorted((pool_of(entry, inventory, key) for entry in inventory.of_kind("Datastore")), key=lambda pool: pool.id)),
+            hosts=tuple(sorted(hosts, key=lambda host: host.name)),
+            pools=tuple(sorted(pools, key=lambda pool: pool.id)),
             vms=tuple(sorted(vms, key=lambda vm: (vm.host, vm.name, vm.id))),
             affinity_groups=groups_of(inventory),
             warnings=(*warnings, *automation_of(inventory)),
         )
         return site, inventory
+
+    def _entries_of(self, link: Link, names: frozenset[str]) -> dict[str, Entry]:
+        """What a snapshot of some hosts needs: these hosts, their datastores and VMs afresh, all else as the last reading had it.
+
+        A move asks for its two hosts right before it starts, and must not read ten thousand VMs for that.
+        """
+        places = self.inventory()
+        if not names <= places.hosts.keys():
+            places = self.refresh()
+        hosts = read(link, (places.host(name).ref for name in sorted(names)), "HostSystem", (*HOST_PATHS, "vm"))
+        stores = read(link, (ref for host in hosts.values() for ref in host["datastore"] or ()), "Datastore", POOL_PATHS)
+        vms = read(link, (ref for host in hosts.values() for ref in host["vm"] or ()), "VirtualMachine", LIGHT_PATHS)
+        return {**places.entries, **hosts, **stores, **vms}
 
     @staticmethod
     def _in_full(link: Link, scope: Scope, light: Mapping[str, Vm], entries: Mapping[str, Entry], inventory: Inventory) -> tuple[list[Vm], tuple[Reason, ...]]:
