@@ -14,6 +14,7 @@ import pytest
 from ansible_collections.vmops.migration.plugins.module_utils.drivers.driver import LIGHT, HostLoad
 from ansible_collections.vmops.migration.plugins.module_utils.drivers.liveness import this_controller
 from ansible_collections.vmops.migration.plugins.module_utils.drivers.vsphere.driver import VsphereDriver
+from ansible_collections.vmops.migration.plugins.module_utils.model.errors import StateConflict
 from ansible_collections.vmops.migration.plugins.module_utils.model.host import Maintenance, MaintenanceState
 from ansible_collections.vmops.migration.plugins.module_utils.model.note import Claim, ClaimKind
 from ansible_collections.vmops.migration.plugins.module_utils.model.reason import Reason, hard
@@ -103,6 +104,18 @@ def test_a_lock_that_somebody_died_with_is_broken_after_a_while(vsphere_lab: Vsp
         assert driver.claim(claim_of(vsphere_lab)) is None
     assert time.monotonic() - began > 9
     assert name not in {field.name for field in vsphere_lab.content.customFieldsManager.field}
+
+
+def test_what_this_version_cannot_read_is_left_alone(vsphere_lab: VsphereLab) -> None:
+    host = vsphere_lab.host(vsphere_lab.hosts[0])
+    manager = vsphere_lab.content.customFieldsManager
+    field = manager.AddCustomFieldDef("vmops.migration", vim.ManagedEntity)
+    manager.SetField(host, field.key, '{"future": 1}')
+    with VsphereDriver(vsphere_lab.site_options()) as driver:
+        assert not driver.snapshot(LIGHT).host_by_name[host.name].is_open
+        with pytest.raises(StateConflict, match="cannot be read"):
+            driver.claim(claim_of(vsphere_lab))
+    assert [value.value for value in host.customValue] == ['{"future": 1}']
 
 
 def test_maintenance_is_esxis_own_and_waits_for_running_vms(vsphere_lab: VsphereLab) -> None:

@@ -86,8 +86,10 @@ class ClaimBook:
 
     def drop_stale(self) -> None:
         """See ``driver.Driver.drop_stale_claims``. A host whose lock is not to be had now is left to the next run."""
-        for host in self._inventory_of().hosts.values():
-            kept = self._book.read(host.ref)
+        hosts = self._inventory_of().hosts.values()
+        found = self._book.read_all([host.ref for host in hosts], "HostSystem")
+        for host in hosts:
+            kept = found.get(host.moid, Kept())
             if len(self._live(kept)) == len(kept.claims):
                 continue
             try:

@@ -14,7 +14,7 @@ from typing import Any
 
 from ...model.codec import decode, encode
 from ...model.errors import InputError
-from ...model.host import Maintenance
+from ...model.host import Maintenance, MaintenanceState
 from ...model.note import Claim
 
 ATTRIBUTE = "vmops.migration"
@@ -30,12 +30,16 @@ class Kept:
     stop_by: str = ""
 
 
+CLOSED = Kept(Maintenance(MaintenanceState.PREPARING, why="what is kept with it cannot be read by this version"))
+"""What is taken of a text that cannot be read: whoever wrote it may have closed the host."""
+
+
 def read_kept(text: str) -> Kept:
-    """What a text says; nothing where it is empty or cannot be read by this version."""
+    """What a text says; ``CLOSED`` where this version cannot read it."""
     try:
         return decode(Kept, json.loads(text), "kept") if text else Kept()
     except (InputError, ValueError):
-        return Kept()
+        return CLOSED
 
 
 def kept_text(kept: Kept) -> str:

@@ -12,14 +12,14 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from ...model.errors import OperationInProgress, StateConflict
 from .connection import Link, VCenter
 from .errors import failures, of_call
-from .host_notes import ATTRIBUTE, Kept, kept_of, kept_text
+from .host_notes import ATTRIBUTE, CLOSED, Kept, kept_of, kept_text
 from .library import vim
 from .properties import moid_of, read
 
@@ -41,6 +41,15 @@ class KeptBook:
         """What is kept with the object now."""
         return self._center.run("reading what is kept with it", lambda link: _read(link, ref, _key(link)))
 
+    def read_all(self, refs: Sequence[Any], kind: str) -> dict[str, Kept]:
+        """What is kept with each of these objects of one type, by id, in two calls."""
+
+        def ask(link: Link) -> dict[str, Kept]:
+            key = _key(link)
+            return {moid: kept_of(entry["customValue"], key) for moid, entry in read(link, refs, kind, ["customValue"]).items()}
+
+        return self._center.run("reading what is kept with hosts", ask)
+
     def change(self, ref: Any, doing: str, change: Callable[[Kept], tuple[Kept, Result]]) -> Result:
         """Read, change and write under the object's lock; gives what the change gives. Raises OperationInProgress where the lock is not to be had."""
 
@@ -48,6 +57,9 @@ class KeptBook:
             key = _key(link) or _make_attribute(link)
             with _lock(link, moid_of(ref)) as lock:
                 before = _read(link, ref, key)
+                if before is CLOSED:
+                    hint = f"See its custom attribute {ATTRIBUTE} in vCenter; a newer version of this collection may have written it."
+                    raise StateConflict("What is kept with a host or datastore cannot be read; it is left as it is.", code="note_unreadable", hint=hint)
                 after, result = change(before)
                 if after == before:
                     return result

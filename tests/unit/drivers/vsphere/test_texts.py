@@ -31,8 +31,8 @@ def test_nothing_is_kept_as_nothing() -> None:
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '"x"', '{"claims": 3}', '{"unknown": 1}'])
-def test_what_cannot_be_read_is_nothing(text: str) -> None:
-    assert read_kept(text) == Kept()
+def test_what_cannot_be_read_closes_a_host_and_is_no_note_of_a_vm(text: str) -> None:
+    assert read_kept(text).maintenance.state is MaintenanceState.PREPARING
     assert read_note(text) is None
 
 
