@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.modules import Answer, evacuate, find_targets, migrate, reason_codes, run_module
+from tests.integration.modules import Answer, evacuate, evacuate_pools, find_targets, migrate, reason_codes, run_module
 from tests.integration.world_vsphere import VsphereWorld
 from tests.integration.worlds import off_on, running_on
 from tests.labs.vsphere.lab import ADDRESS, PASSWORD, USERNAME
@@ -116,3 +116,24 @@ def test_host_and_storage_move_together_and_a_second_run_changes_nothing(vsphere
     assert not back.failed, str(back)
     assert vsphere_world.pools(web) == {"scsi0:0": f"local-{second}"}
     assert vsphere_world.left_behind() == []
+
+
+@pytest.mark.rule("CSV-02", sign="+")
+def test_a_datastore_is_emptied_under_running_vms_and_opened_again(vsphere_world: VsphereWorld) -> None:
+    first, second, _third = vsphere_world.hosts
+    web, off, other = (
+        vsphere_world.add_vm("web", first),
+        vsphere_world.add_vm("off", second, power="off"),
+        vsphere_world.add_vm("local", second, local_disk=True),
+    )
+    answer = evacuate_pools(vsphere_world, "shared", state="maintenance", storage_class="shared")
+    assert not answer.failed, str(answer)
+    assert [vsphere_world.pools(vm)["scsi0:0"] for vm in (web, off, other)] == ["shared2", "shared2", f"local-{second}"]
+    assert [vsphere_world.where(vm) for vm in (web, off, other)] == [running_on(first), off_on(second), running_on(second)]
+    assert vsphere_world.lab.vm(web.id).config.files.vmPathName.startswith("[shared2]")
+    assert vsphere_world.pool_maintenance("shared") == "maintenance"
+    assert any("belong to no VM" in str(text) for text in answer["warnings"]) or "files_unlisted" in str(answer.result)
+    assert vsphere_world.left_behind() == []
+    assert not evacuate_pools(vsphere_world, "shared", state="maintenance", storage_class="shared").changed
+    assert not evacuate_pools(vsphere_world, "shared", state="available").failed
+    assert vsphere_world.pool_maintenance("shared") == "available"

@@ -82,7 +82,7 @@ class SnapshotReader:
             pools=tuple(sorted(pools, key=lambda pool: pool.id)),
             vms=tuple(sorted(vms, key=lambda vm: (vm.host, vm.name, vm.id))),
             affinity_groups=groups_of(inventory),
-            warnings=(*warnings, *automation_of(inventory)),
+            warnings=(*warnings, *automation_of(inventory), *_unlisted(scope)),
         )
         return site, inventory
 
@@ -109,6 +109,13 @@ class SnapshotReader:
         unread = [vm for vm in vms if vm.detailed and vm.note is None and text_of(full[vm.id]["config.extraConfig"])]
         text = "The note kept with VM {0.name} on {0.host} cannot be read; it is taken for none."
         return vms, tuple(warning("note_unreadable", text.format(vm), "See the VM's advanced parameters.") for vm in unread)
+
+
+def _unlisted(scope: Scope) -> tuple[Reason, ...]:
+    """Who asks for all that lies in a pool has to know that files of no VM are not seen."""
+    text = "Files that belong to no VM are not listed on vSphere; {} may hold some."
+    hint = "Look into the datastore browser before you take it out of use."
+    return tuple(warning("files_unlisted", text.format(pool), hint) for pool in sorted(scope.volumes_of))
 
 
 def moving_tasks(link: Link, vms: Mapping[str, Entry]) -> dict[str, Any]:
