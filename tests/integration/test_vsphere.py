@@ -6,11 +6,16 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.integration.modules import Answer, evacuate, evacuate_pools, find_targets, migrate, reason_codes, run_module
+from tests.integration.playbooks import ROOT, ansible_playbook
 from tests.integration.world_vsphere import VsphereWorld
 from tests.integration.worlds import off_on, running_on
 from tests.labs.vsphere.lab import ADDRESS, PASSWORD, USERNAME
@@ -137,3 +142,27 @@ def test_a_datastore_is_emptied_under_running_vms_and_opened_again(vsphere_world
     assert not evacuate_pools(vsphere_world, "shared", state="maintenance", storage_class="shared").changed
     assert not evacuate_pools(vsphere_world, "shared", state="available").failed
     assert vsphere_world.pool_maintenance("shared") == "available"
+
+
+def test_the_playbook_of_the_collection_puts_a_host_into_maintenance_and_back(vsphere_world: VsphereWorld, tmp_path: Path) -> None:
+    first, _second, _third = vsphere_world.hosts
+    web = vsphere_world.add_vm("web", first)
+    own = {"vmops_site": vsphere_world.site_options(), "host_maintenance_hosts": [first], "ansible_python_interpreter": "{{ ansible_playbook_python }}"}
+    (tmp_path / "variables.json").write_text(json.dumps(own))
+
+    def play(*words: str) -> str:
+        command = [ansible_playbook(), "-i", "localhost,", "-c", "local", "vmops.migration.host_maintenance", "-e", f"@{tmp_path}/variables.json", *words]
+        environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "tests/ci/ansible.cfg"), "ANSIBLE_HOME": str(tmp_path / "home"), "LC_ALL": "C.UTF-8"}
+        done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    said = play("-vvv")
+    assert "empty, now maintenance" in said
+    assert PASSWORD not in said
+    assert vsphere_world.lab.host(first).runtime.inMaintenanceMode
+    assert vsphere_world.maintenance(first) == "maintenance"
+    play("-e", "host_maintenance_state=available", "-e", "host_maintenance_return_home=true")
+    assert not vsphere_world.lab.host(first).runtime.inMaintenanceMode
+    assert vsphere_world.where(web) == running_on(first)
+    assert vsphere_world.left_behind() == []
