@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+pytest.importorskip("pyVmomi", reason="pyvmomi is not installed")
+
 from tests.integration.modules import Answer, evacuate, evacuate_pools, find_targets, migrate, reason_codes, run_module
 from tests.integration.playbooks import ROOT, ansible_playbook
 from tests.integration.world_vsphere import VsphereWorld
