@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from ...model.errors import InputError
+from ...model.errors import InputError, StateConflict
 from .properties import Entry, Wants, moid_of
 
 PLACES: Wants = {
@@ -86,6 +86,15 @@ class Inventory:
         if found is None:
             hint = f"Known datastores: {', '.join(sorted(self.datastores)[:20]) or 'none'}."
             raise InputError("pool", f"datastore {pool!r} is not in the inventory.", code="pool_unknown", hint=hint)
+        return found
+
+    def datastore_of(self, backing: Any) -> DatastoreEntry:
+        """The datastore of a disk's backing. Raises StateConflict for a disk on none, and for a datastore that is newer than this reading."""
+        ref = getattr(backing, "datastore", None)
+        found = self.datastore_by_moid.get(moid_of(ref)) if ref is not None else None
+        if found is None:
+            text = f"Disk {getattr(backing, 'fileName', '') or 'without a file'} is on no datastore of the inventory."
+            raise StateConflict(text, code="pool_unknown", hint="Run the task again; it reads the inventory anew.")
         return found
 
     def of_kind(self, *kinds: str) -> Iterable[Entry]:

@@ -23,7 +23,7 @@ from .errors import fault_text
 from .inventory import Inventory
 from .library import vim, vmodl
 from .precheck import check, find_vm
-from .properties import Entry, moid_of
+from .properties import moid_of
 from .relocate_spec import noted_volumes, relocate_spec
 from .settle import drop_home, finish, put_note, roll_back
 from .snapshot import moving_tasks
@@ -80,8 +80,7 @@ class Moves:
 
     def _task_of(self, moid: str) -> Any:
         def look(link: Link) -> Any:
-            vm = find_vm(link, moid, moid)
-            return moving_tasks(link, {moid: Entry(moid, "VirtualMachine", vm.ref, vm.values.values)}).get(moid)
+            return moving_tasks(link, {moid: find_vm(link, moid, moid)}).get(moid)
 
         return self._center.run("looking for the move's task", look)
 

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from ...model.errors import InputError, MigrationError, StateConflict
@@ -16,7 +15,7 @@ from .connection import Link, VCenter
 from .errors import fault_reason, fault_text
 from .inventory import Inventory
 from .library import vim
-from .properties import read
+from .properties import Entry, read
 from .relocate_spec import relocate_spec
 from .tasks import wait_for
 
@@ -35,26 +34,12 @@ _PATHS = (
 _CHECK_SECONDS = 60.0
 
 
-@dataclass(frozen=True)
-class VmNow:
-    """A VM as it is now: the managed object and what was read of it, by path."""
-
-    ref: Any
-    values: Any
-
-    def __getitem__(self, path: str) -> Any:
-        """The value, or None."""
-        return self.values[path]
+def vm_now(link: Link, moid: str) -> Entry | None:
+    """The VM of that id as it is now; None where it is gone."""
+    return read(link, [link.object(vim().VirtualMachine, moid)], "VirtualMachine", _PATHS).get(moid)
 
 
-def vm_now(link: Link, moid: str) -> VmNow | None:
-    """The VM of that id; None where it is gone."""
-    ref = link.object(vim().VirtualMachine, moid)
-    entry = read(link, [ref], "VirtualMachine", _PATHS).get(moid)
-    return VmNow(ref, entry) if entry is not None else None
-
-
-def find_vm(link: Link, moid: str, name: str) -> VmNow:
+def find_vm(link: Link, moid: str, name: str) -> Entry:
     """The same. Raises StateConflict (``object_gone``)."""
     found = vm_now(link, moid)
     if found is None:
@@ -70,12 +55,12 @@ def check(center: VCenter, inventory: Inventory, migration: Migration) -> tuple[
         if own:
             return own
         spec = relocate_spec(migration, str(vm["config.files.vmPathName"]), vm["config.hardware.device"] or (), inventory)
-    except InputError as error:
+    except (InputError, StateConflict) as error:
         return (hard(error.code, error.message, error.hint),)
     return _by_server(center, vm, spec)
 
 
-def _of_vm(vm: VmNow, migration: Migration) -> tuple[Reason, ...]:
+def _of_vm(vm: Entry, migration: Migration) -> tuple[Reason, ...]:
     if vm["config.template"]:
         text = f"{migration.vm_name} is a template."
         return (hard("is_template", text, "Convert it to a virtual machine first, move that, and convert it back."),)
@@ -88,7 +73,7 @@ def _of_vm(vm: VmNow, migration: Migration) -> tuple[Reason, ...]:
     return ()
 
 
-def _by_server(center: VCenter, vm: VmNow, spec: Any) -> tuple[Reason, ...]:
+def _by_server(center: VCenter, vm: Entry, spec: Any) -> tuple[Reason, ...]:
     """The server's own check of this very relocation; a server without one says so."""
 
     def ask(link: Link) -> Any:

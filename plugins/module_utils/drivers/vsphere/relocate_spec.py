@@ -19,7 +19,6 @@ from ...model.note import NotedVolume
 from .devices import datastore_of, disks_of
 from .inventory import DatastoreEntry, HostEntry, Inventory
 from .library import vim
-from .properties import moid_of
 
 
 def targets_of(migration: Migration, vm: str, devices: Iterable[Any], inventory: Inventory) -> dict[int, DatastoreEntry]:
@@ -28,7 +27,7 @@ def targets_of(migration: Migration, vm: str, devices: Iterable[Any], inventory:
     found = {}
     for disk in disks_of(devices):
         pool = planned.get(f"{vm}/{disk.key}")
-        found[disk.key] = inventory.datastore(pool) if pool else inventory.datastore_by_moid[moid_of(disk.backing.datastore)]
+        found[disk.key] = inventory.datastore(pool) if pool else inventory.datastore_of(disk.backing)
     return found
 
 
@@ -40,7 +39,7 @@ def home_of(
     Raises InputError (``pool_not_on_host``) where neither leads to a datastore that the target host mounts.
     """
     name = datastore_of(vmx)
-    neighbours = [disk for disk in disks_of(devices) if inventory.datastore_by_moid[moid_of(disk.backing.datastore)].name == name]
+    neighbours = [disk for disk in disks_of(devices) if inventory.datastore_of(disk.backing).name == name]
     places = [targets[disk.key] for disk in neighbours] or list(targets.values())
     own = next((store for store in inventory.hosts[migration.source_host].datastores.values() if store.name == name), None)
     found = places[0] if places else own

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from ...model.errors import HostUnreachable, MigrationError
+from ...model.errors import MigrationError
 from ...model.migration import Migration
 from ...model.note import VmNote
 from ...model.reason import Reason, hard, warning
@@ -14,7 +14,7 @@ from ..driver import Presence, Verdict, Verification
 from .connection import Link, VCenter
 from .devices import disks_of
 from .inventory import Inventory
-from .precheck import VmNow, vm_now
+from .precheck import vm_now
 from .properties import Entry, moid_of
 from .snapshot import moving_tasks
 from .vm_reader import power_of
@@ -23,16 +23,16 @@ from .vm_reader import power_of
 def verify(center: VCenter, inventory: Inventory, migration: Migration, note: VmNote) -> Verification:
     """The verdict, what was seen, and every post-condition that does not hold."""
 
-    def ask(link: Link) -> tuple[VmNow | None, bool]:
+    def ask(link: Link) -> tuple[Entry | None, bool]:
         vm = vm_now(link, migration.vm)
         if vm is None:
             return None, False
-        moving = moving_tasks(link, {migration.vm: Entry(migration.vm, "VirtualMachine", vm.ref, vm.values.values)})
+        moving = moving_tasks(link, {migration.vm: vm})
         return (vm_now(link, migration.vm) if not moving else vm), bool(moving)
 
     try:
         vm, is_moving = center.run("asking where the VM is", ask)
-    except (HostUnreachable, MigrationError) as error:
+    except MigrationError as error:
         return Verification(Verdict.UNREACHABLE, reasons=(hard(error.code, error.message, error.hint),))
     if vm is None:
         return Verification(Verdict.NOWHERE)
@@ -46,10 +46,9 @@ def verify(center: VCenter, inventory: Inventory, migration: Migration, note: Vm
     return _settled(migration, note, presence, _pools(vm, inventory))
 
 
-def _pools(vm: VmNow, inventory: Inventory) -> dict[str, str]:
+def _pools(vm: Entry, inventory: Inventory) -> dict[str, str]:
     """The pool of each disk now, by device key."""
-    stores = inventory.datastore_by_moid
-    return {str(disk.key): stores[moid_of(disk.backing.datastore)].id for disk in disks_of(vm["config.hardware.device"] or ())}
+    return {str(disk.key): inventory.datastore_of(disk.backing).id for disk in disks_of(vm["config.hardware.device"] or ())}
 
 
 def _settled(migration: Migration, note: VmNote, presence: Presence, pools: dict[str, str]) -> Verification:
