@@ -6,8 +6,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from tests.integration.modules import evacuate, migrate
 from tests.integration.worlds import World, everyone_lives, off_on, paused_on, running_on
 
@@ -66,15 +64,6 @@ def test_a_paused_vm_stays_paused(world: World) -> None:
     assert answer.changed, str(answer)
     assert world.where(held) == paused_on(second)
     assert world.left_behind() == []
-
-
-@pytest.mark.parametrize("autostart", [True, False])
-def test_autostart_is_kept(world: World, autostart: bool) -> None:
-    first, second, _third = world.hosts
-    web = world.add_vm("web1", first, autostart=autostart)
-    assert migrate(world, web, target_host=second).changed
-    assert world.where(web) == running_on(second)
-    assert world.autostart(web) is autostart
 
 
 def test_a_vm_that_is_off_is_not_moved_live_and_the_answer_says_so(world: World) -> None:

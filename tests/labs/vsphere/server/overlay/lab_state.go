@@ -16,7 +16,7 @@ import (
 
 // LabSettings are the times and faults that a test sets. What is absent stays as it is.
 type LabSettings struct {
-	MoveSeconds     *float64  `json:"move_seconds"`     // how long every relocation takes from now on
+	MoveSeconds     *float64  `json:"move_seconds"`     // how long every relocation takes, those under way too
 	Fail            *LabFault `json:"fail"`             // a task on a VM fails
 	ExpireSessions  bool      `json:"expire_sessions"`  // all sessions end now
 	DropConnections int       `json:"drop_connections"` // so many next calls are cut off before they are read

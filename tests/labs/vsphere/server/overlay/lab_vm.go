@@ -29,14 +29,14 @@ func (vm *VirtualMachine) RelocateVMTask(ctx *Context, req *types.RelocateVM_Tas
 		body.Fault_ = Fault("a relocation of this VM is under way", &types.TaskInProgress{Task: *other})
 		return body
 	}
-	spec, refused, lasts := req.Spec, vm.labPreflight(&req.Spec), labMoveTime()
+	spec, refused := req.Spec, vm.labPreflight(&req.Spec)
 	failsAt, fails := labFaultOf(vm.Name)
 	work := labWork{entity: vm, done: func(since time.Duration) (float64, types.BaseMethodFault) {
 		if refused != nil {
 			return 0, refused
 		}
 		percent := 100.0
-		if lasts > 0 {
+		if lasts := labMoveTime(); lasts > 0 {
 			percent = 100 * since.Seconds() / lasts.Seconds()
 		}
 		if fails && percent >= failsAt {
