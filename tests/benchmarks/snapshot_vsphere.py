@@ -91,16 +91,17 @@ def object_by_object(lab: VsphereLab, port: int) -> tuple[float, int]:
     service = lab.another_connection(port)
     content = service.RetrieveContent()
     began = time.perf_counter()
-    count = 0
+    count, read = 0, 0
     for kind in (vim.HostSystem, vim.Datastore, vim.VirtualMachine):
         view = content.viewManager.CreateContainerView(content.rootFolder, [kind], recursive=True)
         for one in view.view:
             if kind is vim.VirtualMachine:
-                _facts_of(one)
+                read += len(_facts_of(one))
                 count += 1
             else:
-                _ = (one.name, one.summary, one.parent)
+                read += len((one.name, one.summary, one.parent))
         view.Destroy()
+    assert read > count
     return time.perf_counter() - began, count
 
 
