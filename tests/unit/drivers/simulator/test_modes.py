@@ -143,7 +143,7 @@ def begun_wildly(driver: SimulatorDriver, **options: bool) -> tuple[Migration, J
 
 
 def test_a_guest_that_never_converges_arrives_when_it_is_suspended(tmp_path: Path) -> None:
-    driver = opened(world(vms=(WILD,)), tmp_path, 10.0)
+    driver = opened(world(vms=(WILD,)), tmp_path, 25.0)
     planned, job = begun_wildly(driver)
     driver.hurry(job, TimeoutAction.SUSPEND)
     assert state_of(driver) is PowerState.PAUSED
