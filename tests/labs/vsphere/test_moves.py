@@ -177,7 +177,7 @@ def test_what_vcenter_would_refuse_is_refused_before_anything_is_written(vsphere
         cases = [
             (planned(driver, tied, second), "pool_not_on_host"),
             (planned(driver, large, first, {0: "small"}), "insufficient_storage"),
-            (planned(driver, web, third), "hypervisor_refused"),
+            (planned(driver, web, third), "check_missing"),
             (planned(driver, web, second, mode=Mode.COLD), "capability_missing"),
         ]
         for migration, code in cases:

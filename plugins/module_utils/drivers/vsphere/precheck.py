@@ -57,7 +57,17 @@ def check(center: VCenter, inventory: Inventory, migration: Migration) -> tuple[
         spec = relocate_spec(migration, str(vm["config.files.vmPathName"]), vm["config.hardware.device"] or (), inventory)
     except (InputError, StateConflict) as error:
         return (hard(error.code, error.message, error.hint),)
+    if _in_maintenance(center, inventory, migration):
+        text = f"vCenter's own check of the move to {migration.target_host} can only be asked when the host has left maintenance mode."
+        return (warning("check_missing", text),)
     return _by_server(center, vm, spec)
+
+
+def _in_maintenance(center: VCenter, inventory: Inventory, migration: Migration) -> bool:
+    """True where the target is in maintenance mode: a VM goes home to it after that, and the rules let no other go there."""
+    ref = inventory.host(migration.target_host).ref
+    found = center.run("reading the target host", lambda link: read(link, [ref], "HostSystem", ["runtime.inMaintenanceMode"]))
+    return any(bool(entry["runtime.inMaintenanceMode"]) for entry in found.values())
 
 
 def _of_vm(vm: Entry, migration: Migration) -> tuple[Reason, ...]:
