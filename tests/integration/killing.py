@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.vmops.migration.plugins.module_utils.drivers.simulator.driver import SimulatorDriver
+from ansible_collections.vmops.migration.plugins.module_utils.drivers.vsphere.driver import VsphereDriver
 
 from tests.integration.modules import MODULE_SECONDS, PACKAGE, collections_folder
 
@@ -78,7 +79,7 @@ def _kill_before(number: int, told: Path) -> None:
 
 def _drivers() -> list[type]:
     """The drivers whose libraries are there."""
-    found: list[type] = [SimulatorDriver]
+    found: list[type] = [SimulatorDriver, VsphereDriver]
     try:
         from ansible_collections.vmops.migration.plugins.module_utils.drivers.libvirt.driver import LibvirtDriver
     except ImportError:

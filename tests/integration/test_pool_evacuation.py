@@ -14,6 +14,8 @@ from tests.integration.world_simulator import SimulatorWorld
 from tests.integration.worlds import World, WorldVm, everyone_lives, off_on, running_on, wait_until
 from tests.matrix import IS_WHOLE, calls_to_die_before
 
+ON_VSPHERE = True
+
 pytestmark = pytest.mark.any_core
 
 SHARED = "shared"
@@ -39,7 +41,7 @@ def retire(world: World, *pools: str, **options: object) -> Answer:
 
 def test_a_pool_is_emptied_under_a_running_guest_and_a_second_run_changes_nothing(world: World) -> None:
     first, _second, _third = world.hosts
-    local = f"{first}/local"
+    local = world.local(first)
     web, spare = world.add_vm("web1", first, local_disk=True), world.add_vm("spare1", first, local_disk=True, power="off", autostart=True)
     free = world.add_vm("free1", first)
     answer = retire(world, local, why="the disk is failing")
@@ -64,7 +66,7 @@ def test_a_pool_is_emptied_under_a_running_guest_and_a_second_run_changes_nothin
 
 def test_a_pool_in_maintenance_takes_nothing_until_it_is_opened(world: World) -> None:
     first, _second, _third = world.hosts
-    local = f"{first}/local"
+    local = world.local(first)
     web = world.add_vm("web1", first)
     assert not retire(world, local).failed
     refused = migrate(world, web, type="storage", target_pool=local, storage_class="local")
@@ -81,14 +83,14 @@ def test_a_pool_in_maintenance_takes_nothing_until_it_is_opened(world: World) ->
 
 def test_volumes_of_nobody_are_named_with_their_size_and_stay(world: World) -> None:
     first, _second, _third = world.hosts
-    local = f"{first}/local"
+    local = world.local(first)
     web = world.add_vm("web1", first, local_disk=True)
-    world.add_volume("old-export.raw", local)
+    world.add_volume(f"old-export{world.suffix}", local)
     world.add_volume("rescue.iso", local)
     answer = retire(world, local, diff=True)
     assert not answer.failed, str(answer)
-    assert left_in(answer) == {"old-export.raw": "orphan", "rescue.iso": "iso"}
-    assert world.volumes(local) == {"old-export.raw", "rescue.iso"}
+    assert left_in(answer) == {f"old-export{world.suffix}": "orphan", "rescue.iso": "iso"}
+    assert world.volumes(local) == {f"old-export{world.suffix}", "rescue.iso"}
     assert world.pool_maintenance(local) == "maintenance"
     (pool,) = answer["pools"]
     assert (pool["volumes_left"], pool["volumes_needed"]) == (2, 0)
@@ -100,44 +102,44 @@ def test_volumes_of_nobody_are_named_with_their_size_and_stay(world: World) -> N
 
 def test_volumes_of_nobody_are_deleted_only_where_they_are_named_and_nobody_needs_them(world: World) -> None:
     first, _second, _third = world.hosts
-    local = f"{first}/local"
+    local = world.local(first)
     web = world.add_vm("web1", first, local_disk=True)
-    world.add_volume("old-export.raw", local)
-    world.add_volume("keep-me.raw", local)
+    world.add_volume(f"old-export{world.suffix}", local)
+    world.add_volume(f"keep-me{world.suffix}", local)
     before = world.digest()
-    (disk,) = world.volumes(local) - {"old-export.raw", "keep-me.raw"}
+    (disk,) = world.volumes(local) - {f"old-export{world.suffix}", f"keep-me{world.suffix}"}
     refused = retire(world, local, orphans="delete", delete_orphans=[f"{local}/{disk}"])
     assert (refused.failed, refused.code) == (True, "volume_in_use"), str(refused)
     assert "web1" in refused.message
     assert retire(world, local, orphans="delete").code == "orphans_unnamed"
-    assert retire(world, local, delete_orphans=[f"{local}/old-export.raw"]).code == "orphans_unnamed"
-    predicted = retire(world, local, check=True, orphans="delete", delete_orphans=[f"{local}/old-export.raw"])
-    assert predicted["deleted"] == [f"{local}/old-export.raw"]
-    assert left_in(predicted) == {"keep-me.raw": "orphan"}
+    assert retire(world, local, delete_orphans=[f"{local}/old-export{world.suffix}"]).code == "orphans_unnamed"
+    predicted = retire(world, local, check=True, orphans="delete", delete_orphans=[f"{local}/old-export{world.suffix}"])
+    assert predicted["deleted"] == [f"{local}/old-export{world.suffix}"]
+    assert left_in(predicted) == {f"keep-me{world.suffix}": "orphan"}
     assert world.digest() == before
     assert disk in world.volumes(local)
-    answer = retire(world, local, orphans="delete", delete_orphans=[f"{local}/old-export.raw"])
+    answer = retire(world, local, orphans="delete", delete_orphans=[f"{local}/old-export{world.suffix}"])
     assert not answer.failed, str(answer)
-    assert answer["deleted"] == [f"{local}/old-export.raw"]
-    assert world.volumes(local) == {"keep-me.raw"}
+    assert answer["deleted"] == [f"{local}/old-export{world.suffix}"]
+    assert world.volumes(local) == {f"keep-me{world.suffix}"}
     assert everyone_lives(world, web)
     assert world.left_behind() == []
-    assert not retire(world, local, orphans="delete", delete_orphans=[f"{local}/old-export.raw"]).changed
+    assert not retire(world, local, orphans="delete", delete_orphans=[f"{local}/old-export{world.suffix}"]).changed
 
 
 def test_check_mode_shows_the_plan_and_writes_nothing(world: World) -> None:
     first, _second, _third = world.hosts
-    local = f"{first}/local"
+    local = world.local(first)
     world.add_vm("web1", first, local_disk=True)
     world.add_vm("spare1", first, local_disk=True, power="off")
-    world.add_volume("old-export.raw", local)
+    world.add_volume(f"old-export{world.suffix}", local)
     before = world.written()
     predicted = retire(world, local, check=True, diff=True)
     assert not predicted.failed, str(predicted)
     assert predicted.changed
     assert world.written() == before
     assert {entry["vm_name"]: entry["mode"] for entry in predicted["migrations"]} == {"web1": "live", "spare1": "offline"}
-    assert left_in(predicted) == {"old-export.raw": "orphan"}
+    assert left_in(predicted) == {f"old-export{world.suffix}": "orphan"}
     assert predicted["pools"][0]["state"] == "maintenance"
     assert f"pool {local}: maintenance" in predicted["diff"]["after"]
     run = retire(world, local, approved_plan=predicted["plan"])
@@ -148,17 +150,17 @@ def test_check_mode_shows_the_plan_and_writes_nothing(world: World) -> None:
 def test_the_pools_of_two_hosts_are_emptied_in_one_plan(world: World) -> None:
     first, second, _third = world.hosts
     one, two = world.add_vm("one", first, local_disk=True), world.add_vm("two", second, local_disk=True)
-    answer = retire(world, f"{first}/local", f"{second}/local")
+    answer = retire(world, world.local(first), world.local(second))
     assert not answer.failed, str(answer)
     assert {pool_of(world, one), pool_of(world, two)} == {SHARED}
     assert (world.where(one), world.where(two)) == (running_on(first), running_on(second))
     assert everyone_lives(world, one, two)
-    assert {pool["id"]: pool["state"] for pool in answer["pools"]} == {f"{first}/local": "maintenance", f"{second}/local": "maintenance"}
+    assert {pool["id"]: pool["state"] for pool in answer["pools"]} == {world.local(first): "maintenance", world.local(second): "maintenance"}
 
 
 def test_vms_go_along_with_their_volumes_where_the_host_has_no_other_pool(world: World) -> None:
     first, _second, _third = world.hosts
-    local = f"{first}/local"
+    local = world.local(first)
     web = world.add_vm("web1", first, local_disk=True)
     alone = evacuate_pools(world, local, state="maintenance")
     assert alone.failed
@@ -168,14 +170,14 @@ def test_vms_go_along_with_their_volumes_where_the_host_has_no_other_pool(world:
     assert not answer.failed, str(answer)
     (host,) = world.where(web).defined_on
     assert host != first
-    assert pool_of(world, web) == f"{host}/local"
+    assert pool_of(world, web) == world.local(host)
     assert everyone_lives(world, web)
     assert world.volumes(local) == frozenset()
 
 
 def test_what_is_not_selected_stays_is_named_and_keeps_the_pool_in_use(world: World) -> None:
     first, _second, _third = world.hosts
-    local = f"{first}/local"
+    local = world.local(first)
     small, large = world.add_vm("small", first, local_disk=True), world.add_vm("large", first, local_disk=True, memory_mib=128)
     answer = retire(world, local, select="memory_mib < `100`")
     assert answer.failed
@@ -194,7 +196,7 @@ def test_what_is_not_selected_stays_is_named_and_keeps_the_pool_in_use(world: Wo
 def test_a_copy_that_breaks_leaves_its_vm_where_it_was_and_the_next_run_goes_on(simulator_world: SimulatorWorld) -> None:
     world = simulator_world
     first, _second, _third = world.hosts
-    local = f"{first}/local"
+    local = world.local(first)
     web, other = world.add_vm("web1", first, local_disk=True), world.add_vm("other1", first, local_disk=True)
     with world.break_first_copy(web):
         answer = retire(world, local, on_failure="keep_closed", retries=0)
@@ -212,8 +214,9 @@ def test_a_copy_that_breaks_leaves_its_vm_where_it_was_and_the_next_run_goes_on(
 
 def test_a_run_that_was_killed_is_ended_by_the_next_one(world: World) -> None:
     first, _second, _third = world.hosts
-    local = f"{first}/local"
+    local = world.local(first)
     web, spare = world.add_vm("web1", first, local_disk=True), world.add_vm("spare1", first, local_disk=True, power="off", autostart=True)
+    world.slow_copies()
     run = begin_evacuate_pools(world, local, state="maintenance", storage_class="shared", parallel=1, bandwidth_mib_s=SLOW_MIB_S)
     wait_until(lambda: bool(world.in_flight()) or pool_of(world, web) == SHARED or not run.is_running(), "a move under way")
     run.kill()
@@ -232,8 +235,9 @@ def test_a_run_that_was_killed_is_ended_by_the_next_one(world: World) -> None:
 
 def test_two_runs_do_not_empty_one_pool_at_once_and_one_can_be_asked_to_stop(world: World) -> None:
     first, _second, _third = world.hosts
-    local = f"{first}/local"
+    local = world.local(first)
     vms = [world.add_vm(f"web{number}", first, local_disk=True) for number in range(6)]
+    world.slow_copies()
     run = begin_evacuate_pools(world, local, state="maintenance", storage_class="shared", parallel=1, bandwidth_mib_s=SLOW_MIB_S)
     wait_until(lambda: world.pool_maintenance(local) == "preparing", "the pool's closing")
     other = retire(world, local, claim_wait_seconds=0)
@@ -259,12 +263,18 @@ def test_two_runs_do_not_empty_one_pool_at_once_and_one_can_be_asked_to_stop(wor
 @pytest.mark.timeout(900)
 def test_whichever_call_the_run_dies_before_the_next_one_ends_the_work(world: World) -> None:
     first, _second, _third = world.hosts
-    local = f"{first}/local"
+    local = world.local(first)
     web, spare = world.add_vm("web1", first, local_disk=True), world.add_vm("spare1", first, local_disk=True, power="off", autostart=True)
     died_before = []
     for number in calls_to_die_before():
-        world.add_volume(f"old-{number}.raw", local)
-        wanted = {"state": "maintenance", "storage_class": "shared", "parallel": 1, "orphans": "delete", "delete_orphans": [f"{local}/old-{number}.raw"]}
+        world.add_volume(f"old-{number}{world.suffix}", local)
+        wanted = {
+            "state": "maintenance",
+            "storage_class": "shared",
+            "parallel": 1,
+            "orphans": "delete",
+            "delete_orphans": [f"{local}/old-{number}{world.suffix}"],
+        }
         call = killed_before(number, "pool_evacuate", {"site": world.site_options(), "pools": [local], **wanted})
         if not call:
             break

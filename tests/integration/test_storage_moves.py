@@ -11,7 +11,9 @@ import pytest
 from tests.integration.modules import evacuate, find_targets, migrate, reason_codes
 from tests.integration.worlds import World, WorldVm, everyone_lives, off_on, running_on
 
-LOCAL, SHARED = "local", "shared"
+ON_VSPHERE = True
+
+SHARED = "shared"
 SPEED_MIB_S = 8
 MIB = 1024 * 1024
 
@@ -25,16 +27,16 @@ def pool_of(world: World, vm: WorldVm) -> str:
 def test_a_vm_goes_live_to_another_host_with_its_local_disk(world: World) -> None:
     first, second, _third = world.hosts
     web = world.add_vm("web1", first, local_disk=True, autostart=True)
-    before = world.volumes(f"{first}/{LOCAL}")
+    before = world.volumes(world.local(first))
     answer = migrate(world, web, type="host_storage", target_host=second)
     assert not answer.failed, str(answer)
     assert answer.changed
     assert world.where(web) == running_on(second)
-    assert pool_of(world, web) == f"{second}/{LOCAL}"
+    assert pool_of(world, web) == world.local(second)
     assert everyone_lives(world, web)
     assert world.autostart(web)
-    assert world.volumes(f"{second}/{LOCAL}") == before
-    assert world.volumes(f"{first}/{LOCAL}") == frozenset()
+    assert world.volumes(world.local(second)) == before
+    assert world.volumes(world.local(first)) == frozenset()
     assert world.left_behind() == []
     assert not migrate(world, web, type="host_storage", target_host=second).changed
 
@@ -47,12 +49,12 @@ def test_the_storage_alone_moves_while_the_vm_runs_on(world: World) -> None:
     assert world.where(web) == running_on(first)
     assert pool_of(world, web) == SHARED
     assert everyone_lives(world, web)
-    assert world.volumes(f"{first}/{LOCAL}") == frozenset()
+    assert world.volumes(world.local(first)) == frozenset()
     assert world.left_behind() == []
     assert not migrate(world, web, type="storage", target_pool=SHARED).changed
     back = migrate(world, web, type="storage", source_pool=SHARED, storage_class="local")
     assert not back.failed, str(back)
-    assert pool_of(world, web) == f"{first}/{LOCAL}"
+    assert pool_of(world, web) == world.local(first)
     assert everyone_lives(world, web)
 
 
@@ -62,9 +64,9 @@ def test_a_vm_that_is_off_takes_its_disk_along_and_stays_off(world: World) -> No
     answer = migrate(world, web, type="host_storage", mode="offline", target_host=second)
     assert not answer.failed, str(answer)
     assert world.where(web) == off_on(second)
-    assert pool_of(world, web) == f"{second}/{LOCAL}"
+    assert pool_of(world, web) == world.local(second)
     assert world.autostart(web)
-    assert world.volumes(f"{first}/{LOCAL}") == frozenset()
+    assert world.volumes(world.local(first)) == frozenset()
     assert world.left_behind() == []
     assert not migrate(world, web, type="host_storage", mode="offline", target_host=second).changed
 
@@ -81,10 +83,10 @@ def test_a_running_vm_is_stopped_or_paused_with_consent_only(world: World, mode:
     answer = migrate(world, web, type="host_storage", mode=mode, target_host=second, allow_downtime=True, shutdown_seconds=2)
     assert not answer.failed, str(answer)
     assert world.where(web) == running_on(second)
-    assert pool_of(world, web) == f"{second}/{LOCAL}"
+    assert pool_of(world, web) == world.local(second)
     assert world.is_alive(web)
     assert world.was_never_restarted(web) is (mode == "suspended")
-    assert world.volumes(f"{first}/{LOCAL}") == frozenset()
+    assert world.volumes(world.local(first)) == frozenset()
     assert world.left_behind() == []
 
 
@@ -100,7 +102,7 @@ def test_a_drain_takes_local_disks_along_and_leaves_shared_ones(world: World) ->
     for vm in (tied, free):
         assert world.where(vm) in (running_on(second), running_on(third))
     assert pool_of(world, free) == SHARED
-    assert pool_of(world, tied) == f"{next(iter(world.where(tied).defined_on))}/{LOCAL}"
+    assert pool_of(world, tied) == world.local(next(iter(world.where(tied).defined_on)))
     assert everyone_lives(world, tied, free)
     assert world.left_behind() == []
     assert not evacuate(world, first, state="maintenance", type="host_storage").changed
@@ -116,8 +118,8 @@ def test_check_mode_and_find_tell_the_way_of_every_disk_and_write_nothing(world:
     assert world.written() == before
     assert second in found["suitable_hosts"]
     (move,) = predicted["migrations"][0]["volumes"]
-    assert (move["source_pool"], move["target_pool"]) == (f"{first}/{LOCAL}", f"{second}/{LOCAL}")
-    assert f"{second}/{LOCAL}" in predicted["diff"]["after"]
+    assert (move["source_pool"], move["target_pool"]) == (world.local(first), world.local(second))
+    assert world.local(second) in predicted["diff"]["after"]
 
 
 def test_a_copy_that_breaks_leaves_the_vm_where_it_was_and_nothing_behind(world: World) -> None:
@@ -130,7 +132,7 @@ def test_a_copy_that_breaks_leaves_the_vm_where_it_was_and_nothing_behind(world:
     assert answer.failed
     assert world.where(web) == running_on(first)
     assert everyone_lives(world, web)
-    assert world.volumes(f"{second}/{LOCAL}") == frozenset()
+    assert world.volumes(world.local(second)) == frozenset()
     assert world.left_behind() == []
     assert not migrate(world, web, type="host_storage", target_host=second).failed
 

@@ -13,6 +13,8 @@ import pytest
 from tests.integration.modules import Answer, migrate, run_module
 from tests.integration.worlds import World, WorldVm, everyone_lives, off_on, running_on
 
+ON_VSPHERE = True
+
 
 def move(world: World, vm: str, *, check: bool = False, **options: Any) -> Answer:
     return run_module("systemvm_migrate", {"site": world.site_options(), "vm": vm, **options}, check=check)
@@ -35,7 +37,7 @@ def test_one_that_runs_goes_to_the_host_that_is_named_with_the_disks_that_the_ho
     answer = move(world, "router", target_host=second)
     assert not answer.failed, str(answer)
     assert answer["kind"] == "router"
-    assert [volume["pool"] for volume in answer["volumes"]] == [f"{second}/local"]
+    assert [volume["pool"] for volume in answer["volumes"]] == [world.local(second)]
     assert world.where(router) == running_on(second)
     assert everyone_lives(world, router)
     assert world.left_behind() == []
@@ -50,7 +52,7 @@ def test_one_that_is_off_goes_to_the_pool_that_is_named(world: World) -> None:
     answer = move(world, "router", target_pool="shared")
     assert not answer.failed, str(answer)
     assert world.where(router) == off_on(first)
-    assert world.pools(router) == {"hda": "shared"}
+    assert world.pools(router) == {world.disk: "shared"}
     assert world.left_behind() == []
     assert not move(world, "router", target_pool="shared").changed
 

@@ -35,7 +35,7 @@ def test_space_that_another_run_has_claimed_is_not_taken(simulator_world: Simula
         assert driver.claim(claim) is None
         answer = migrate(world, web, type="storage", target_pool="shared", storage_class="shared")
         assert answer.failed is not fits, str(answer)
-        assert list(world.pools(web).values()) == ["shared" if fits else f"{first}/local"]
+        assert list(world.pools(web).values()) == ["shared" if fits else world.local(first)]
         if not fits:
             assert "insufficient_storage" in str(answer)
             assert "claimed" in answer.message

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from xml.etree import ElementTree
 
 from tests.integration.worlds import LONG_SECONDS, Whereabouts, WorldVm, wait_until
-from tests.labs.kvm.config import LOCAL_POOL, POOL_PATHS, SHARED_POOL
+from tests.labs.kvm.config import GUEST_NETWORK, LOCAL_POOL, ONLY_FIRST_HOST_NETWORK, POOL_PATHS, SHARED_POOL
 
 if TYPE_CHECKING:  # both need libvirt-python, which may be what is missing
     import libvirt
@@ -35,6 +35,8 @@ SLOW_MBPS = 40
 PATIENCE_SECONDS, IMPATIENCE_SECONDS = 15.0, 4.0
 """For hosts that answer, however busy the machine is; and where one of them will not answer at all."""
 LINGERS_SECONDS = 0.7
+INACTIVE = 2
+"""libvirt's VIR_DOMAIN_XML_INACTIVE."""
 NOTE_NAMESPACE = "urn:vmops:migration:1"
 MAINTENANCE_USAGE = "vmops/maintenance"
 POOL_MAINTENANCE_USAGE = "vmops/pool-maintenance/"
@@ -54,6 +56,9 @@ class VirshMigration:
 
 class KvmWorld:
     """See ``worlds.World``."""
+
+    disk, suffix = "hda", ".raw"
+    network, own_network = GUEST_NETWORK, ONLY_FIRST_HOST_NETWORK
 
     def __init__(self, lab: Lab, transport: str = "tls") -> None:
         first, second, third = lab.hosts
@@ -108,6 +113,7 @@ class KvmWorld:
         power: str = "running",
         local_disk: bool = False,
         vm_id: str | None = None,
+        network: str | None = None,
     ) -> WorldVm:
         pool = "local" if local_disk else "shared"
         guest = self.lab.guest(
@@ -116,7 +122,7 @@ class KvmWorld:
             memory_mib=memory_mib,
             dirty_mib_s=dirty_mib_s,
             pool=pool,
-            nic="guests",
+            nic=network or self.network,
             autostart=autostart,
             start=power != "off",
             guest_uuid=vm_id,
@@ -173,6 +179,15 @@ class KvmWorld:
         folders = {str(POOL_PATHS[SHARED_POOL]): SHARED_POOL, str(POOL_PATHS[LOCAL_POOL]): f"{host}/{LOCAL_POOL}"}
         return {str(device): folders[str(Path(str(path)).parent)] for device, path in disks.items()}
 
+    def networks(self, vm: WorldVm) -> list[str]:
+        (host,) = self.where(vm).defined_on
+        with self.lab.hosts[host].connection() as connection:
+            domain = connection.lookupByUUIDString(vm.id)
+            told = [ElementTree.fromstring(domain.XMLDesc(flags)) for flags in (0, INACTIVE)]
+        now, lasting = ([source.get("network") for source in root.iterfind("./devices/interface/source")] for root in told)
+        assert lasting == now
+        return [str(name) for name in now]
+
     def volumes(self, pool: str) -> frozenset[str]:
         host, _slash, name = pool.rpartition("/")
         paths = self.lab.hosts[host or self.hosts[0]].run(["ls", "-A", str(POOL_PATHS[name])]).splitlines()
@@ -211,6 +226,9 @@ class KvmWorld:
 
     def slow_links(self) -> None:
         self.lab.shape_migration_links(SLOW_MBPS)
+
+    def slow_copies(self) -> None:
+        """``bandwidth_mib_s`` is enough here."""
 
     def fast_links(self) -> None:
         self.lab.clear_migration_links()

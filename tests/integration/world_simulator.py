@@ -55,6 +55,8 @@ class SimulatorWorld:
     """See ``worlds.World``."""
 
     hosts = HOSTS
+    disk, suffix = "hda", ".raw"
+    network, own_network = "guests", "only1"
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -99,6 +101,7 @@ class SimulatorWorld:
         power: str = "running",
         local_disk: bool = False,
         vm_id: str | None = None,
+        network: str | None = None,
     ) -> WorldVm:
         vm_id = vm_id or str(uuid.uuid4())
         pool = f"{host}/local" if local_disk else "shared"
@@ -114,7 +117,7 @@ class SimulatorWorld:
             machine_type=MACHINE,
             required_cpu_features=frozenset(),
             volumes=(disk,),
-            nics=(Nic("52:54:00:00:00:01", "guests", "network"),),
+            nics=(Nic("52:54:00:00:00:01", network or self.network, "network"),),
             dirty_rate_mib_s=dirty_mib_s,
             working_set_mib=min(16, memory_mib),
         )
@@ -187,6 +190,9 @@ class SimulatorWorld:
     def pools(self, vm: WorldVm) -> dict[str, str]:
         return {volume.device: str(volume.pool) for volume in self._moment().volumes(vm.id)}
 
+    def networks(self, vm: WorldVm) -> list[str]:
+        return [nic.network for nic in self._moment().nics(vm.id)]
+
     def volumes(self, pool: str) -> frozenset[str]:
         moment = self._moment()
         disks = [volume for vm_id in self._vms for volume in moment.volumes(vm_id)]
@@ -216,6 +222,9 @@ class SimulatorWorld:
         """With a higher ``speed`` all other times pass faster, but a move takes as long as ever."""
         self._link_mbps, self._speed = round(SLOW_MBPS / speed), speed
         self._write()
+
+    def slow_copies(self) -> None:
+        """``bandwidth_mib_s`` is enough here."""
 
     def fast_links(self) -> None:
         self._link_mbps, self._speed = FAST_MBPS, FAST_SPEED
@@ -304,7 +313,7 @@ class SimulatorWorld:
             machine_types=frozenset({MACHINE}),
             memory_mib=16384,
             pools=frozenset({"shared", f"{name}/local"}),
-            networks=(HostNetwork("guests", "network"),),
+            networks=tuple(HostNetwork(network, "network") for network in (self.network, self.own_network)[: 2 if name == HOSTS[0] else 1]),
             migration_address=f"10.0.1.{10 + HOSTS.index(name)}",
             migration_link_mbps=self._link_mbps,
             management_link_mbps=self._link_mbps,

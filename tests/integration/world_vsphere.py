@@ -42,6 +42,9 @@ class VsphereForeignMigration:
 class VsphereWorld:
     """See ``worlds.World``."""
 
+    disk, suffix = "scsi0:0", ".vmdk"
+    network, own_network = "VM Network", "only1"
+
     def __init__(self, lab: VsphereLab) -> None:
         self.lab = lab
         first, second, third = lab.hosts
@@ -53,6 +56,7 @@ class VsphereWorld:
         self._autostarted: set[str] = set()
         for host in self.hosts:
             lab.control("hosts", name=host, memory_mib=HOST_MEMORY_MIB)
+        lab.control("hosts", name=first, networks=[self.network, self.own_network])
         self.fast_links()
 
     # ------------------------------------------------------------ what the playbook says
@@ -85,11 +89,12 @@ class VsphereWorld:
         power: str = "running",
         local_disk: bool = False,
         vm_id: str | None = None,
+        network: str | None = None,
     ) -> WorldVm:
         if power == "paused" or vm_id is not None:
             pytest.skip("vSphere pauses no VM, and gives ids itself")
         pool = self.local(host) if local_disk else "shared"
-        moid = self.lab.add_vm(name, host, pools=(pool,), memory_mib=memory_mib, powered_on=power == "running")
+        moid = self.lab.add_vm(name, host, pools=(pool,), memory_mib=memory_mib, powered_on=power == "running", network=network or self.network)
         self._autostarted |= {moid} if autostart else set()
         self._restless |= dirty_mib_s >= RESTLESS_MIB_S
         self._booted[moid] = self.lab.vm(moid).runtime.bootTime
@@ -148,17 +153,22 @@ class VsphereWorld:
         note: Mapping[str, Any] = self._kept(self.lab.named(vim.Datastore, pool)).get("maintenance") or {}
         return {} if note.get("state", "available") == "available" else note
 
+    def networks(self, vm: WorldVm) -> list[str]:
+        cards = [one for one in self.lab.vm(vm.id).config.hardware.device if isinstance(one, vim.vm.device.VirtualEthernetCard)]
+        return [str(card.backing.deviceName) for card in cards]
+
     def volumes(self, pool: str) -> frozenset[str]:
-        """The disks that VMs have there; what a relocation leaves behind is vCenter's to remove, and the lab keeps no files of its own."""
-        vms = [WorldVm(vm.name, vm._moId, 0) for vm in self.lab.all_of(vim.VirtualMachine)]
-        return frozenset(f"{vm.name} {disk}" for vm in vms for disk, where in self.pools(vm).items() if where == pool)
+        """The names of all disks and media in the datastore's folders, as its browser lists them."""
+        return self.lab.files(pool)
 
     def add_volume(self, name: str, pool: str) -> None:
-        pytest.skip("detached volumes are not moved on vSphere")
+        self.lab.add_file(name, pool)
 
     def left_behind(self) -> list[str]:
         moving = [f"note of {vm.name}" for vm in self.lab.all_of(vim.VirtualMachine) if self._note(vm._moId).get("phase") == "moving"]
         kept = [(host.name, self._kept(host)) for host in self.lab.all_of(vim.HostSystem)]
+        stores = [(store.name, self._kept(store)) for store in self.lab.all_of(vim.Datastore)]
+        moving += [f"note of volume {volume} with {name}" for name, what in stores for volume in what.get("volumes", ())]
         claims = [f"claim {claim['kind']} {claim['subject']} on {name}" for name, what in kept for claim in what.get("claims", ())]
         stops = [f"stop request on {name}" for name, what in kept if what.get("stop_by")]
         locks = [f"lock {field.name}" for field in self._fields() if field.name.startswith(f"{KEPT}.lock.")]
@@ -188,6 +198,9 @@ class VsphereWorld:
 
     def slow_links(self) -> None:
         self.lab.settings(move_seconds=RESTLESS_SECONDS if self._restless else SLOW_SECONDS)
+
+    def slow_copies(self) -> None:
+        self.slow_links()
 
     def fast_links(self) -> None:
         self.lab.settings(move_seconds=FAST_SECONDS)

@@ -67,6 +67,14 @@ class World(Protocol):
     """Three hosts that can move VMs to each other. Every scenario begins with all of them up, available and without VMs."""
 
     hosts: tuple[str, str, str]
+    disk: str
+    """What a VM of ``add_vm`` calls its only disk."""
+    suffix: str
+    """How the names of disk images end here."""
+    network: str
+    """The network that every host has."""
+    own_network: str
+    """A network that only the first host has."""
 
     # ------------------------------------------------------------ what the playbook says
 
@@ -98,8 +106,11 @@ class World(Protocol):
         power: str = "running",
         local_disk: bool = False,
         vm_id: str | None = None,
+        network: str | None = None,
     ) -> WorldVm:
-        """A VM on a host. ``power``: running, paused or off. ``local_disk``: its disk is on storage that no other host has, so it cannot move."""
+        """A VM on a host. ``power``: running, paused or off. ``local_disk``: its disk is on storage that no other host has, so it cannot move. ``network``: of
+        its card; the common one.
+        """
 
     def local(self, host: str) -> str:
         """The id of the pool that only this host has."""
@@ -134,6 +145,9 @@ class World(Protocol):
     def pools(self, vm: WorldVm) -> dict[str, str]:
         """The pool of each of its disks, by the VM's name for the disk; a pool that only one host has is that of ``local``."""
 
+    def networks(self, vm: WorldVm) -> list[str]:
+        """The network of each of its cards, as it is defined for good and in use now."""
+
     def volumes(self, pool: str) -> frozenset[str]:
         """Names of everything that lies in the pool."""
 
@@ -159,6 +173,9 @@ class World(Protocol):
 
     def slow_links(self) -> None:
         """From now on a move of a VM of the usual size takes some seconds."""
+
+    def slow_copies(self) -> None:
+        """From now on the copy of a disk takes some seconds with ``bandwidth_mib_s`` 1."""
 
     def fast_links(self) -> None:
         """As before ``slow_links``."""

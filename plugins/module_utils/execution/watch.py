@@ -111,9 +111,9 @@ class Watch:
         return None
 
     def _may_leave(self) -> bool:
-        able = self._context.driver.capabilities
-        outlives = able.cold_outlives_controller if self._is_cold else able.moves_outlive_controller and self._context.options.transport is Transport.P2P
-        return outlives and self._context.stop() in LEAVE_AT_ONCE
+        mode = self._job.migration.mode
+        by_itself = mode not in self._context.driver.capabilities.needs_controller
+        return by_itself and (self._is_cold or self._context.options.transport is Transport.P2P) and self._context.stop() in LEAVE_AT_ONCE
 
     @property
     def _is_cold(self) -> bool:

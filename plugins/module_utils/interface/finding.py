@@ -64,13 +64,7 @@ def find_migration_targets(module: AnsibleModule) -> dict[str, Any]:
 
 def find_loose_volume(driver: Driver, named: str, option: str) -> tuple[Site, Volume]:
     """A volume that is no VM's disk, by its id (``pool/volume``), and the site that it is in. Raises InputError (``pool_unknown``, ``volume_unknown``)."""
-    site = driver.snapshot(LIGHT)
-    pools = [pool.id for pool in site.pools if named.startswith(f"{pool.id}/")]
-    if not pools:
-        known = ", ".join(sorted(site.pool_by_id)[:20]) or "none"
-        hint = f"A volume that is no VM's disk is named pool/volume. Known pools: {known}."
-        raise InputError(option, f"{named!r} does not begin with the id of a pool of the site.", code="pool_unknown", hint=hint)
-    pool = max(pools, key=len)
+    pool = pool_in_name(driver.snapshot(LIGHT), named, option)
     site = driver.snapshot(Scope(vms=frozenset(), hosts=frozenset(), volumes_of=frozenset({pool})))
     found = next((volume for volume in site.volumes if volume.id == named), None)
     if found is None:
@@ -78,6 +72,16 @@ def find_loose_volume(driver: Driver, named: str, option: str) -> tuple[Site, Vo
         hint = f"Volumes there that are no VM's disk: {known}. For the disk of a VM, give vm as well."
         raise InputError(option, f"pool {pool} has no volume {named!r} that is no VM's disk.", code="volume_unknown", hint=hint)
     return site, found
+
+
+def pool_in_name(site: Site, named: str, option: str) -> str:
+    """The id of the pool that a volume's id begins with. Raises InputError (``pool_unknown``)."""
+    pools = [pool.id for pool in site.pools if named.startswith(f"{pool.id}/")]
+    if not pools:
+        known = ", ".join(sorted(site.pool_by_id)[:20]) or "none"
+        hint = f"A volume that is no VM's disk is named pool/volume. Known pools: {known}."
+        raise InputError(option, f"{named!r} does not begin with the id of a pool of the site.", code="pool_unknown", hint=hint)
+    return max(pools, key=len)
 
 
 def _hosts(site: Site, vm: Vm, request: PlanRequest, params: Mapping[str, Any]) -> dict[str, Any]:

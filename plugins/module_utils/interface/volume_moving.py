@@ -13,7 +13,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..drivers.driver import Driver, Scope
+from ..drivers.driver import LIGHT, Driver, Scope
 from ..execution.relocation import relocate
 from ..execution.volume_move import move_volume
 from ..model.capabilities import Capabilities
@@ -28,7 +28,7 @@ from ..model.vm import Vm
 from ..planning.given_pools import find_volume
 from ..planning.volume_plan import plan_volume
 from ..rules.volume_place import class_of
-from .finding import find_loose_volume
+from .finding import find_loose_volume, pool_in_name
 from .intents import check_intent
 from .moving import done, predicted
 from .opening import open_site
@@ -138,7 +138,8 @@ def _already_there(driver: Driver, params: Mapping[str, Any]) -> Volume | None:
     except InputError as error:
         if error.code != "volume_unknown":
             raise
-        name = params["volume"].rpartition("/")[2]
+        pool = pool_in_name(driver.snapshot(LIGHT), params["volume"], "volume")
+        name = params["volume"].removeprefix(f"{pool}/")
         _site, found = find_loose_volume(driver, f"{params['target_pool']}/{name}", "volume")
         return found
     return None
@@ -148,5 +149,5 @@ def _where(driver: Driver, volume: Volume, plan: Plan) -> Volume:
     """The volume as it is after its move: its path is told (CSH-15, CSH-30)."""
     pool = plan.migrations[0].volumes[0].target_pool or ""
     site = driver.snapshot(Scope(vms=frozenset(), hosts=frozenset(), volumes_of=frozenset({pool})))
-    name = Path(volume.path).name or volume.name
-    return next((found for found in site.volumes if found.pool == pool and name in (found.name, Path(found.path).name)), volume)
+    names = {Path(volume.path).name, volume.name} - {""}
+    return next((found for found in site.volumes if found.pool == pool and names & {found.name, Path(found.path).name}), volume)

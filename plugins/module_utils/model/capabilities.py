@@ -16,8 +16,8 @@ class Capabilities:
     """What a driver can do (CSV-01, CSH-36).
 
     ``live_*``: of a VM that holds memory. ``cold`` and ``suspended``: with a pause of the service; ``cold`` is also the move of a VM that is off.
-    ``post_copy``, ``encrypt``: options of a live move. ``moves_outlive_controller``: a move goes on when the controller dies;
-    ``cold_outlives_controller`` says that of moves in modes cold and offline.
+    ``post_copy``, ``encrypt``: options of a live move. ``needs_controller``: modes whose moves stand still, or whose VMs stay stopped, without their
+    controller, so that it does not leave them; the hypervisor carries the others alone.
     """
 
     live_host: bool = True
@@ -27,8 +27,7 @@ class Capabilities:
     suspended: bool = False
     post_copy: bool = False
     encrypt: bool = False
-    moves_outlive_controller: bool = True
-    cold_outlives_controller: bool = False
+    needs_controller: frozenset[Mode] = frozenset({Mode.COLD, Mode.OFFLINE})
 
     def can(self, kind: MigrationType, mode: Mode) -> bool:
         """True where such a move is possible."""

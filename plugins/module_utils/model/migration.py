@@ -6,7 +6,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from .reason import Reason
@@ -76,7 +77,8 @@ class Migration:
     ``id`` is unique within its plan. ``links`` are the shared links crossed. ``bandwidth_mbps`` (megabit per second) and ``expected_seconds``
     come from the duration model; ``expected_start_seconds`` counts from the start of the plan. ``next_targets`` are the hosts to try, in this order,
     when the move fails. ``why`` says in one sentence why this target was chosen. With type ``storage`` the target host is the source host. ``flatten``: what a
-    volume rests on becomes part of its copy.
+    volume rests on becomes part of its copy. ``network_map`` names the networks that the VM's cards get at the destination, by those that they have now; a
+    network that is not in it keeps its name.
     """
 
     id: str
@@ -90,6 +92,7 @@ class Migration:
     volumes: tuple[VolumeMove, ...] = ()
     disk_copy: DiskCopy = DiskCopy.NONE
     flatten: bool = False
+    network_map: Mapping[str, str] = field(default_factory=dict)
     networks_used: tuple[NetworkRole, ...] = ()
     network: NetworkRole = NetworkRole.MANAGEMENT
     links: tuple[str, ...] = ()

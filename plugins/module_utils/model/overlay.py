@@ -48,12 +48,14 @@ def apply_overlay(site: Site, options: SiteOptions, *, is_whole: bool = True) ->
     links = {link.name: link for link in site.links}
     links.update({name: Link(name, frozenset(link.hosts), link.bandwidth_mbps) for name, link in options.links.items()})
     limits = options.limits if options.limits != Limits() else site.limits
+    hosts = tuple(_host(host, options.hosts.get(host.name)) for host in site.hosts)
+    pools = _pools_of_renamed(site.pools, tuple(zip(site.hosts, hosts, strict=True))) if options.hosts else site.pools
     return dataclasses.replace(
         site,
         driver=options.driver,
         profile=options.profile,
-        hosts=tuple(_host(host, options.hosts.get(host.name)) for host in site.hosts),
-        pools=tuple(_pool(pool, options.pools.get(pool.id) or options.pools.get(pool.name)) for pool in site.pools),
+        hosts=hosts,
+        pools=tuple(_pool(pool, options.pools.get(pool.id) or options.pools.get(pool.name)) for pool in pools),
         vms=vms,
         links=tuple(links.values()),
         limits=limits,
@@ -73,6 +75,20 @@ def _host(host: Host, options: HostOptions | None) -> Host:
     if options.networks is not None:
         facts["networks"] = tuple(HostNetwork(name) for name in options.networks)
     return dataclasses.replace(host, tags=host.tags | options.tags, **facts)
+
+
+def _pools_of_renamed(pools: tuple[Pool, ...], hosts: tuple[tuple[Host, Host], ...]) -> tuple[Pool, ...]:
+    """Where the hypervisor itself says in which zone and cluster a pool is, and the operator calls those of all its hosts otherwise, that holds for it too.
+
+    ``hosts`` are pairs: as the driver read them, and with the overlay.
+    """
+    return tuple(dataclasses.replace(pool, zone=_new_name(pool, "zone", hosts), cluster=_new_name(pool, "cluster", hosts)) for pool in pools)
+
+
+def _new_name(pool: Pool, name: str, hosts: tuple[tuple[Host, Host], ...]) -> str:
+    told: str = getattr(pool, name)
+    new = {getattr(after, name) for before, after in hosts if pool.id in before.pools and getattr(before, name) == told}
+    return new.pop() if told and len(new) == 1 else told
 
 
 def _pool(pool: Pool, options: PoolOptions | None) -> Pool:

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -51,6 +53,11 @@ class Nic:
     network: str
     kind: str = "bridge"
     model: str = ""
+
+
+def attached(nics: tuple[Nic, ...], network_map: Mapping[str, str]) -> tuple[Nic, ...]:
+    """The cards with each mapped network under its new name."""
+    return tuple(dataclasses.replace(nic, network=network_map.get(nic.network, nic.network)) for nic in nics)
 
 
 @dataclass(frozen=True, slots=True)

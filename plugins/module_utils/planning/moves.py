@@ -17,6 +17,7 @@ from ..model.request import PlanRequest
 from ..model.site import Site
 from ..model.vm import Vm
 from ..rules.evaluate import refuses
+from ..rules.network import mapped_networks
 from ..rules.planned import PlannedSite
 from ..rules.rule import About
 from .advice import advice
@@ -70,6 +71,7 @@ class Moves:
             volumes=volume_moves(vm) if part is None else part.moves,
             disk_copy=DiskCopy.NONE if part is None else part.disk_copy,
             flatten=intent.flatten,
+            network_map={} if job.target == job.source else mapped_networks(vm, intent.network_map),
             networks_used=job.route.networks_used,
             network=job.route.network,
             links=job.route.links,

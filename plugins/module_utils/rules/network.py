@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 
-from ..model.vm import Nic, Vm
+from ..model.vm import Nic, Vm, attached
 from .rule import Case, Finding, Findings, lacks
 
 # A user-mode NIC needs no network of the host; a passed-through one is a host device and has its own rule.
@@ -26,7 +26,13 @@ def with_networks(vm: Vm, network_map: Mapping[str, str]) -> Vm:
     """The VM as it would be attached on the destination: each NIC's network by the operator's map, where that names it (CAS-32)."""
     if not any(nic.network in network_map for nic in vm.nics):
         return vm
-    return dataclasses.replace(vm, nics=tuple(dataclasses.replace(nic, network=network_map.get(nic.network, nic.network)) for nic in vm.nics))
+    return dataclasses.replace(vm, nics=attached(vm.nics, network_map))
+
+
+def mapped_networks(vm: Vm, network_map: Mapping[str, str]) -> dict[str, str]:
+    """The part of the operator's map that says something of this VM: networks of its cards that have another name at the destination."""
+    used = {nic.network for nic in vm.nics}
+    return {source: target for source, target in sorted(network_map.items()) if source in used and source != target}
 
 
 def present(case: Case) -> Findings:

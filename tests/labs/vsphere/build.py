@@ -24,9 +24,13 @@ FOLDER = Path(__file__).parent / "server"
 CACHE = Path(__file__).parents[3] / ".cache/vsphere-lab"
 
 REPLACED = {
-    "virtual_machine.go": ("(vm *VirtualMachine) RelocateVMTask", "(vm *VirtualMachine) ReconfigVMTask"),
+    "virtual_machine.go": tuple(
+        f"(vm *VirtualMachine) {name}" for name in ("RelocateVMTask", "ReconfigVMTask", "PowerOnVMTask", "PowerOffVMTask", "SuspendVMTask", "ShutdownGuest")
+    ),
     "host_system.go": ("(h *HostSystem) EnterMaintenanceModeTask", "(h *HostSystem) ExitMaintenanceModeTask"),
     "custom_fields_manager.go": ("(c *CustomFieldsManager) SetField",),
+    "virtual_disk_manager.go": tuple(f"(m *VirtualDiskManager) {name}VirtualDiskTask" for name in ("Create", "Copy", "Move", "Delete")),
+    "host_datastore_browser.go": ("(s *searchDatastore) addFile",),
     "simulator.go": ("(s *Service) ServeSDK", "(s *Service) call"),
 }
 """Methods of the simulator that the overlay has its own form of, by file."""

@@ -27,7 +27,7 @@ ADDRESS = "127.0.0.3"
 """Neither localhost nor 127.0.0.1, for which pyVmomi checks no certificate."""
 
 USERNAME, PASSWORD = "operator@vsphere.local", "lab-Passw0rd%s&<x>"
-SHARED = ("shared", "shared2")
+SHARED = "shared"
 NETWORK = "guests"
 
 
@@ -138,10 +138,10 @@ class VsphereLab:
     # ------------------------------------------------------------ making
 
     def make_datastores(self) -> None:
-        """Where the server has none of its own: two that all hosts mount, and ``local-<host>`` of each alone; 100 GiB each."""
+        """Where the server has none of its own: one that all hosts mount, and ``local-<host>`` of each alone; 100 GiB each."""
         hosts = [] if self.all_of(vim.Datastore) else list(self.hosts)
-        for name in SHARED if hosts else ():
-            self.add_datastore(name, hosts)
+        if hosts:
+            self.add_datastore(SHARED, hosts)
         for name in hosts:
             self.add_datastore(f"local-{name}", [name])
 
@@ -174,6 +174,24 @@ class VsphereLab:
         if powered_on:
             self.wait(vm.PowerOnVM_Task(placed))
         return str(vm._moId)
+
+    def files(self, pool: str) -> frozenset[str]:
+        """The names of all disks and media in a datastore, with the folders that they are in where that is not the datastore's own."""
+        store = self.named(vim.Datastore, pool)
+        browser = vim.host.DatastoreBrowser
+        kinds = [browser.VmDiskQuery(), browser.IsoImageQuery()]
+        found = self.wait(store.browser.SearchDatastoreSubFolders_Task(f"[{pool}]", browser.SearchSpec(query=kinds, matchPattern=["*"])))
+        return frozenset(f"{part.folderPath}/{file.path}".partition("] ")[2].lstrip("/") or file.path for part in found for file in part.file or ())
+
+    def add_file(self, name: str, pool: str, *, size_gib: int = 1) -> None:
+        """A disk, or by its name a medium, that belongs to no VM."""
+        datacenter = self._datacenter_of(self.named(vim.Datastore, pool))
+        if name.endswith(".vmdk"):
+            spec = vim.VirtualDiskManager.FileBackedVirtualDiskSpec(diskType="thin", adapterType="lsiLogic", capacityKb=size_gib * 2**20)
+            self.wait(self.content.virtualDiskManager.CreateVirtualDisk_Task(f"[{pool}] {name}", datacenter, spec))
+            return
+        request = urllib.request.Request(f"{self._control}/files?pool={pool}&name={name}", data=b"medium")  # noqa: S310 (loopback)
+        urllib.request.urlopen(request, timeout=10).close()  # noqa: S310
 
     def wait(self, task: Any) -> Any:
         """The result of a task; raises its fault."""

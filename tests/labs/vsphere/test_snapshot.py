@@ -20,6 +20,7 @@ pytestmark = pytest.mark.vsphere
 
 def test_hosts_pools_and_vms_are_told_in_full(vsphere_lab: VsphereLab) -> None:
     first, second, _third = vsphere_lab.hosts
+    vsphere_lab.add_datastore("shared2", list(vsphere_lab.hosts))
     web = vsphere_lab.add_vm("web1", first, pools=("shared", f"local-{first}"), memory_mib=96)
     vsphere_lab.add_vm("web1", second, pools=("shared2",), powered_on=False, thin=False)
     with VsphereDriver(vsphere_lab.site_options()) as driver:

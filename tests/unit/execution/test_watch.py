@@ -45,7 +45,7 @@ class World:
     connected: bool = True
     told: list[str] = field(default_factory=list)
 
-    capabilities = SimpleNamespace(moves_outlive_controller=True)
+    capabilities = SimpleNamespace(needs_controller=frozenset())
     poll_seconds = 1.0
 
     @property

@@ -28,6 +28,7 @@ from .domains import Domain, ask_state, find_domain
 from .failures import is_about_connecting
 from .library import libvirt
 from .media import emptied
+from .nics import with_networks
 from .stream_copy import CopyControl, VolumeEnd, are_equal
 from .threads import start_daemon
 
@@ -142,7 +143,7 @@ def _switch(move: ColdMove, job: ColdJob) -> None:
     job.phase = Phase.SWITCHING
     xml = move.source.run("reading the definition", lambda connection: _off_definition(connection, move))
     ways = move.target.run("looking at the copies", lambda link: tuple(way_of(link, move.note, volume) for volume in move.note.volumes))
-    new = emptied(with_new_places(xml, ways, at_stage(move.note, Stage.SWITCHED)), move.note)
+    new = with_networks(emptied(with_new_places(xml, ways, at_stage(move.note, Stage.SWITCHED)), move.note), move.migration.network_map)
     # Asked as late as can be: a run that took us for dead and rolled back has removed the note.
     move.source.run("looking at the VM's note", lambda connection: _off_definition(connection, move))
     job.commit()

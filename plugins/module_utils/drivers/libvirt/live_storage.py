@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from ...model.errors import MigrationError, MoveFailed, StateConflict
@@ -34,6 +34,7 @@ from .library import libvirt
 from .made_files import drop_maker, made_usage, put_maker
 from .migrate import Ends, Extra, MoveJob
 from .move_parameters import copy_parameters, memory_cap_mib_s
+from .nics import with_networks
 from .pools import PoolMap
 from .sharing_proof import UNPROVEN, SharingProofs
 
@@ -106,7 +107,7 @@ class Preparation:
         pools = self.read_pools()
         if not is_copying(self.migration):
             self._prove_in_place(pools)
-            return Extra()
+            return Extra(0, _definitions(self.ends, self.migration, {})) if self.migration.network_map else Extra()
         plan = plan_copies(self.ends, pools, self.migration)
         refuse(plan)
         if {(disk.device, disk.target_path) for disk in plan.disks} != {(noted.device, noted.target_path) for noted in self.note.volumes}:
@@ -210,7 +211,14 @@ def _make_target(connection: Connection, disk: CopiedDisk, work: BaseWork, migra
 def _extra(ends: Ends, migration: Migration, plan: CopyPlan, options: MoveOptions) -> Extra:
     """What libvirt is told: which disks, the definitions with their new places, and one of the two ways to copy, never both (CSK-13, CSK-16)."""
     places = {disk.device: NewPlace(disk.target_path, disk.format) for disk in plan.disks}
-    parameters = {**copy_parameters(options), libvirt.VIR_MIGRATE_PARAM_MIGRATE_DISKS: [disk.device for disk in plan.disks]}
+    disks = [disk.device for disk in plan.disks]
+    parameters = {**copy_parameters(options), libvirt.VIR_MIGRATE_PARAM_MIGRATE_DISKS: disks, **_definitions(ends, migration, places)}
+    full = migration.disk_copy is DiskCopy.FULL
+    return Extra(libvirt.VIR_MIGRATE_NON_SHARED_DISK if full else libvirt.VIR_MIGRATE_NON_SHARED_INC, parameters)
+
+
+def _definitions(ends: Ends, migration: Migration, places: Mapping[str, NewPlace]) -> dict[str, str]:
+    """The VM as it shall be at the destination, now and for good: its disks at their new places, its cards on the networks of that host."""
 
     def definitions(connection: Connection) -> tuple[str, str]:
         domain = find_domain(connection, migration.vm)
@@ -220,8 +228,5 @@ def _extra(ends: Ends, migration: Migration, plan: CopyPlan, options: MoveOption
         return domain.XMLDesc(flags), domain.XMLDesc(flags | libvirt.VIR_DOMAIN_XML_INACTIVE) if domain.isPersistent() else ""
 
     live, stored = ends.source.run("reading the definition to send", definitions)
-    parameters[libvirt.VIR_MIGRATE_PARAM_DEST_XML] = with_places(live, places)
-    if stored:
-        parameters[libvirt.VIR_MIGRATE_PARAM_PERSIST_XML] = with_places(stored, places)
-    full = migration.disk_copy is DiskCopy.FULL
-    return Extra(libvirt.VIR_MIGRATE_NON_SHARED_DISK if full else libvirt.VIR_MIGRATE_NON_SHARED_INC, parameters)
+    told = {libvirt.VIR_MIGRATE_PARAM_DEST_XML: live, libvirt.VIR_MIGRATE_PARAM_PERSIST_XML: stored}
+    return {name: with_networks(with_places(xml, places), migration.network_map) for name, xml in told.items() if xml}

@@ -10,6 +10,7 @@ import dataclasses
 
 from ...model.migration import NetworkRole
 from ...model.pool import Volume
+from ...model.vm import attached
 from .copying import MIB, Behaviour, carried_on, seconds_to_event, turned
 from .disks import moved_all, volumes_of
 from .faults import Disturbances
@@ -155,6 +156,8 @@ def _with_arrivals(world: World, state: State, moves: list[Move]) -> dict[str, V
             after = dataclasses.replace(before, host=move.target, autostart=before.autostart and move.source == move.target, also_on=also_on)
             if move.disks:
                 after = dataclasses.replace(after, volumes=moved_all(world, volumes_of(world, state, move.vm), move.disks))
+            if move.network_map:
+                after = dataclasses.replace(after, nics=attached(before.nics if before.nics is not None else world.vm(move.vm).nics, move.network_map))
             vms[move.vm] = after
         elif move.post_copy_since is not None:
             vms[move.vm] = dataclasses.replace(before, crashed=True)

@@ -46,8 +46,7 @@ class SimulatorDriver:
         suspended=True,
         post_copy=True,
         encrypt=True,
-        moves_outlive_controller=True,
-        cold_outlives_controller=True,
+        needs_controller=frozenset(),
     )
 
     def __init__(self, options: SiteOptions) -> None:

@@ -13,7 +13,7 @@ from ...model.errors import HostUnreachable
 from ...model.host import Host
 from ...model.pool import Pool, Volume
 from ...model.recovery import closed_by
-from ...model.vm import PowerState, Vm
+from ...model.vm import Nic, PowerState, Vm
 from .advance import vm_state
 from .disks import taken_bytes, volumes_of
 from .faults import Disturbances
@@ -59,6 +59,11 @@ class Moment:
     def volumes(self, vm_id: str) -> tuple[Volume, ...]:
         """The disks of a VM as they are now."""
         return volumes_of(self.world, self.state, vm_id)
+
+    def nics(self, vm_id: str) -> tuple[Nic, ...]:
+        """The cards of a VM as they are attached now."""
+        changed = self.state.vms.get(vm_id)
+        return self.world.vm(vm_id).nics if changed is None or changed.nics is None else changed.nics
 
     @cached_property
     def loose_volumes(self) -> dict[str, Volume]:

@@ -106,6 +106,7 @@ def _move(moment: Moment, order: Order, number: int, doom: str, failing: Fault |
         stops_guest=bool(order.vm) and order.mode is Mode.COLD and moment.power_state(order.vm) in IN_MEMORY,
         stop_seconds=_stop_seconds(moment, order),
         disks=disks,
+        network_map=order.network_map,
         doom=doom,
         fails_at_bytes=whole_bytes * failing.at_percent / 100 if failing else -1.0,
         fails_with=(failing.message or "operation failed: migration out job: unexpectedly failed") if failing else "",

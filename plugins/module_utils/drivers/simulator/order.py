@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 
 from ...model.intent import TimeoutAction
 from ...model.migration import DiskCopy, Migration, MigrationType, Mode, NetworkRole, VolumeMove
@@ -21,6 +22,7 @@ class Order:
     ``operation_id`` is empty where somebody else gives the order. ``cap_mib_s`` bounds its rate (0: none), ``copy_cap_mib_s`` that of its
     disks alone, ``max_downtime_ms`` 0: the physics' own.
     ``shutdown_seconds`` is how long a guest may take to shut down (0: as long as it likes). ``flatten``: what the disks rest on becomes part of them.
+    ``network_map``: what the VM's networks are called on the target.
     """
 
     vm: str
@@ -31,6 +33,7 @@ class Order:
     mode: Mode = Mode.LIVE
     volumes: tuple[VolumeMove, ...] = ()
     flatten: bool = False
+    network_map: Mapping[str, str] = dataclasses.field(default_factory=dict)
     network: NetworkRole = NetworkRole.MANAGEMENT
     cap_mib_s: float = 0.0
     copy_cap_mib_s: float = 0.0
@@ -56,6 +59,7 @@ def order_of(migration: Migration, operation_id: str, options: MoveOptions) -> O
         mode=migration.mode,
         volumes=moving(migration),
         flatten=migration.flatten or migration.disk_copy is DiskCopy.FULL,
+        network_map=migration.network_map,
         network=migration.network,
         cap_mib_s=float(options.bandwidth_mib_s),
         copy_cap_mib_s=float(options.copy_cap_mib_s),

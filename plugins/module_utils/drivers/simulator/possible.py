@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from ...model.migration import MigrationType, Mode, NetworkRole
 from ...model.reason import Reason, hard
-from ...model.vm import OperationKind, PowerState, Vm
+from ...model.vm import OperationKind, PowerState, Vm, attached
 from .moment import Moment
 from .order import Order
 from .possible_storage import of_the_staying, of_the_volumes
@@ -46,7 +46,7 @@ def _of_the_vm(moment: Moment, vm: Vm, order: Order) -> Iterator[Reason]:
     if vm.operation in (OperationKind.BLOCK_JOB, OperationKind.BACKUP):
         yield hard("block_job_active", f"domain {vm.name} has an active block job.", "Wait for its end, or abort it.")
     if source != target:
-        yield from _on_the_target(moment, vm, target)
+        yield from _on_the_target(moment, vm, order)
         yield from of_the_staying(moment, vm, order)
 
 
@@ -58,7 +58,8 @@ def _of_the_power_state(vm: Vm, state: PowerState, mode: Mode) -> Iterator[Reaso
         yield hard("power_state", f"VM {vm.name} is {state.value}; a move offline is one of a VM that is off.", "Move it live or cold.")
 
 
-def _on_the_target(moment: Moment, vm: Vm, target: str) -> Iterator[Reason]:
+def _on_the_target(moment: Moment, vm: Vm, order: Order) -> Iterator[Reason]:
+    target = order.target
     host, facts = moment.host(target), moment.vm(vm.id)
     needs_memory = moment.power_state(vm.id) in IN_MEMORY
     free_mib = None if host.memory_mib is None or not needs_memory else host.memory_mib - moment.memory_used_mib(target)
@@ -66,7 +67,7 @@ def _on_the_target(moment: Moment, vm: Vm, target: str) -> Iterator[Reason]:
         yield hard("insufficient_memory", f"cannot set up guest memory: {target} has {free_mib} of {vm.memory_mib} MiB.", "Free memory there.")
     if host.networks is not None:
         known = {network.name for network in host.networks}
-        for nic in vm.nics:
+        for nic in attached(moment.nics(vm.id), order.network_map):
             if nic.network not in known:
                 yield hard("network_missing", f"cannot get interface of {nic.network} on {target}: no such device.", "Make the network there.")
     if host.cpu_features is not None and vm.required_cpu_features is not None:

@@ -16,6 +16,7 @@ from ...model.migration import MigrationType, Mode, NetworkRole
 from ...model.note import Claim, Home, VmNote
 from ...model.pool import Volume
 from ...model.recovery import RecoveryNote
+from ...model.vm import Nic
 
 FORM = 1
 """Raised when an older state file cannot be read any more."""
@@ -105,6 +106,7 @@ class Move:
     stops_guest: bool = False
     stop_seconds: float = 0.0
     disks: tuple[DiskTransfer, ...] = ()
+    network_map: Mapping[str, str] = field(default_factory=dict)
     disk: int = 0
     stage: Stage = Stage.CONNECTING
     iteration: int = 0
@@ -164,7 +166,7 @@ class Move:
 @dataclass(frozen=True, slots=True)
 class VmState:
     """Everything of a VM that a migration can change, whole. ``home`` is that of its note, or of the world file. ``volumes`` are None as long as none of them
-    has moved. ``crashed``: it died with a host in the middle of a post-copy.
+    has moved, ``nics`` as long as none was attached to another network. ``crashed``: it died with a host in the middle of a post-copy.
     """
 
     host: str
@@ -173,6 +175,7 @@ class VmState:
     note: VmNote | None = None
     home: Home | None = None
     volumes: tuple[Volume, ...] | None = None
+    nics: tuple[Nic, ...] | None = None
     crashed: bool = False
 
 

@@ -140,6 +140,7 @@ def _shown(moment: Moment, vm: Vm, scope: Scope, silent: tuple[str, ...]) -> Vm:
         operation=operation,
         operation_target=towards,
         volumes=volumes,
+        nics=moment.nics(vm.id),
         note=note,
         home=note.home if note else changed.home,
     )

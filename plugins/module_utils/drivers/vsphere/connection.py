@@ -6,11 +6,13 @@
 
 from __future__ import annotations
 
+import http.client
 import importlib
 import socket
 import ssl
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -68,6 +70,20 @@ class VCenter:
             return call(self._reopened(link))
         except failures() as error:
             raise of_call(error, doing, self.hostname) from None
+
+    @contextmanager
+    def file(self, path: str) -> Iterator[http.client.HTTPResponse]:
+        """The answer of the server's file server to a question for that path, in the same session and with the same trust. Raises HostUnreachable."""
+        cookie = str(self._opened().service._stub.cookie).partition(";")[0]
+        given = self._options
+        connection = http.client.HTTPSConnection(given.hostname, given.port, timeout=ANSWER_SECONDS, context=_context(given))
+        try:
+            connection.request("GET", path, headers={"Cookie": cookie})
+            yield connection.getresponse()
+        except (http.client.HTTPException, OSError) as error:
+            raise of_call(error, "reading a file", self.hostname) from None
+        finally:
+            connection.close()
 
     def close(self) -> None:
         """Log out. Never raises: a session that cannot be ended now ends by itself when it is idle."""

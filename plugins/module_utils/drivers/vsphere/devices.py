@@ -106,11 +106,12 @@ def nics_of(devices: Iterable[Any], portgroups: Mapping[str, str]) -> tuple[Nic,
     """The network cards; ``portgroups`` are names of distributed port groups by their key, which is their managed object id."""
     cards = [one for one in devices if isinstance(one, vim().vm.device.VirtualEthernetCard)]
     return tuple(
-        Nic(str(card.macAddress or ""), *_network(card.backing, portgroups), card.__class__.__name__.rpartition("Virtual")[2].lower()) for card in cards
+        Nic(str(card.macAddress or ""), *network_of(card.backing, portgroups), card.__class__.__name__.rpartition("Virtual")[2].lower()) for card in cards
     )
 
 
-def _network(backing: Any, portgroups: Mapping[str, str]) -> tuple[str, str]:
+def network_of(backing: Any, portgroups: Mapping[str, str]) -> tuple[str, str]:
+    """Name and kind of the network behind a card."""
     port = getattr(backing, "port", None)
     if port is not None:
         return portgroups.get(str(port.portgroupKey), str(port.portgroupKey)), "dvs"
@@ -138,7 +139,12 @@ def _label(device: Any) -> str:
     return str(info.label) if info is not None else f"device {device.key}"
 
 
-def datastore_of(path: str) -> str:
-    """The name in brackets of a path such as ``[store] folder/file.vmdk``."""
+def split_path(path: str) -> tuple[str, str]:
+    """The datastore's name, and the path there, of one such as ``[store] folder/file.vmdk``; empty where it is none."""
     found = _ON_DATASTORE.match(path)
-    return found["datastore"] if found else ""
+    return (found["datastore"], found["path"].lstrip("/ ")) if found else ("", "")
+
+
+def datastore_of(path: str) -> str:
+    """The name in brackets of such a path."""
+    return split_path(path)[0]

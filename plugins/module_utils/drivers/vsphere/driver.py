@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
 
 from ...model.capabilities import Capabilities
@@ -27,10 +27,13 @@ from ..driver import DEFAULTS, Admission, Clock, Driver, InFlight, Job, Presence
 from ..wallclock import WallClock
 from .claims import ClaimBook
 from .connection import VCenter
+from .datastore_files import delete_volume
+from .detached import DetachedMoves
 from .in_flight import find_in_flight, find_presences
 from .kept_book import KeptBook
 from .maintenance import clear_stop, request_stop, set_maintenance, set_pool_maintenance, stop_requested
 from .moves import Moves
+from .power import STOPPED_MODES
 from .snapshot import SnapshotReader
 
 
@@ -38,7 +41,7 @@ class VsphereDriver:
     """See ``driver.Driver``. Opened with its options (InputError, DriverMissing); logs in when it is first asked, and out when it is closed."""
 
     name = "vsphere"
-    capabilities = Capabilities(live_storage=True, live_host_storage=True, cold=True, cold_outlives_controller=True)
+    capabilities = Capabilities(live_storage=True, live_host_storage=True, cold=True, suspended=True, needs_controller=frozenset(STOPPED_MODES))
     poll_seconds = 0.1
 
     def __init__(self, options: SiteOptions) -> None:
@@ -48,6 +51,7 @@ class VsphereDriver:
         self._book = KeptBook(self._center)
         self._claims = ClaimBook(self._center, self._book, self._reader.inventory, options)
         self._moves = Moves(self._center, self._reader.inventory)
+        self._detached = DetachedMoves(self._center, self._book, self._reader.inventory)
 
     def __enter__(self) -> Driver:
         return self
@@ -73,15 +77,16 @@ class VsphereDriver:
 
     def check(self, migration: Migration, options: MoveOptions) -> tuple[Reason, ...]:
         """See ``driver.Driver``."""
-        return self._moves.check(migration)
+        return (self._moves if migration.vm else self._detached).check(migration)
 
     def write_note(self, migration: Migration, note: VmNote, options: MoveOptions = DEFAULTS) -> VmNote:
         """See ``driver.Driver``."""
-        return self._moves.write_note(migration, note)
+        return (self._moves if migration.vm else self._detached).write_note(migration, note)
 
     def start(self, migration: Migration, note: VmNote, options: MoveOptions) -> Job:
         """See ``driver.Driver``."""
-        return Job(migration, note, self.clock.now(), handle=self._moves.start(migration))
+        handle = (self._moves if migration.vm else self._detached).start(migration, note, options)
+        return Job(migration, note, self.clock.now(), handle=handle)
 
     def adopt(self, found: InFlight) -> Job:
         """See ``driver.Driver``. Raises StateConflict for a migration of somebody else."""
@@ -92,11 +97,17 @@ class VsphereDriver:
 
     def poll(self, jobs: Sequence[Job]) -> tuple[Progress, ...]:
         """See ``driver.Driver``."""
-        return self._moves.poll(jobs)
+        told = {job.migration.id: progress for job, progress in self._polled(jobs)}
+        return tuple(told[job.migration.id] for job in jobs)
+
+    def _polled(self, jobs: Sequence[Job]) -> Iterator[tuple[Job, Progress]]:
+        of_vms, detached = [job for job in jobs if job.migration.vm], [job for job in jobs if not job.migration.vm]
+        yield from zip(of_vms, self._moves.poll(of_vms), strict=True)
+        yield from zip(detached, self._detached.poll(detached), strict=True)
 
     def cancel(self, job: Job) -> None:
         """See ``driver.Driver``."""
-        self._moves.cancel(job)
+        (self._moves if job.migration.vm else self._detached).cancel(job)
 
     def hurry(self, job: Job, action: TimeoutAction) -> None:
         """See ``driver.Driver``. vSphere has no call for it: it slows the guest itself where that is needed."""
@@ -105,15 +116,15 @@ class VsphereDriver:
 
     def verify(self, migration: Migration, note: VmNote) -> Verification:
         """See ``driver.Driver``."""
-        return self._moves.verify(migration, note)
+        return (self._moves if migration.vm else self._detached).verify(migration, note)
 
     def finish(self, migration: Migration, note: VmNote) -> tuple[Reason, ...]:
         """See ``driver.Driver``."""
-        return self._moves.finish(migration, note)
+        return (self._moves if migration.vm else self._detached).finish(migration, note)
 
     def rollback(self, migration: Migration, note: VmNote) -> tuple[Reason, ...]:
         """See ``driver.Driver``."""
-        return self._moves.rollback(migration, note)
+        return (self._moves if migration.vm else self._detached).rollback(migration, note)
 
     def drop_home(self, vm: str, host: str) -> None:
         """See ``driver.Driver``."""
@@ -190,11 +201,7 @@ class VsphereDriver:
 
     def delete_volume(self, volume: Volume) -> None:
         """See ``driver.Driver``."""
-        raise StateConflict(
-            f"Files that belong to no VM are not deleted on vSphere: {volume.path} stays.",
-            code="capability_missing",
-            hint="Delete it in the datastore browser.",
-        )
+        delete_volume(self._center, self._reader.inventory(), volume)
 
     def request_stop(self, host: str, by: str) -> None:
         """See ``driver.Driver``."""

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from ...model.codec import decode, encode
 from ...model.errors import InputError
 from ...model.host import Maintenance, MaintenanceState
-from ...model.note import Claim
+from ...model.note import Claim, VmNote
 
 ATTRIBUTE = "vmops.migration"
 """The custom attribute's name, for hosts and for datastores alike."""
@@ -23,11 +23,19 @@ ATTRIBUTE = "vmops.migration"
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """All that is kept with one host or datastore. ``stop_by``: who asked to stop its drain."""
+    """All that is kept with one host or datastore. ``stop_by``: who asked to stop its drain. ``volumes``: notes of disks of no VM that are on their way into
+    this datastore, by the id that each has where it comes from.
+    """
 
     maintenance: Maintenance = field(default_factory=Maintenance)
     claims: tuple[Claim, ...] = ()
     stop_by: str = ""
+    volumes: Mapping[str, VmNote] = field(default_factory=dict)
+
+    def with_volume(self, volume: str, note: VmNote | None) -> Kept:
+        """The same with this note of a volume, or without one."""
+        others = {name: kept for name, kept in self.volumes.items() if name != volume}
+        return dataclasses.replace(self, volumes=others if note is None else {**others, volume: note})
 
 
 CLOSED = Kept(Maintenance(MaintenanceState.PREPARING, why="what is kept with it cannot be read by this version"))

@@ -16,7 +16,7 @@ from ...model.errors import InputError, StateConflict
 from .properties import Entry, Wants, moid_of
 
 PLACES: Wants = {
-    "Datacenter": ("name",),
+    "Datacenter": ("name", "parent", "vmFolder"),
     "Folder": ("name", "parent"),
     "ComputeResource": ("name", "parent", "resourcePool", "configurationEx", "summary.currentEVCModeKey"),
     "Network": ("name",),
@@ -37,7 +37,9 @@ class DatastoreEntry:
 
 @dataclass(frozen=True)
 class HostEntry:
-    """A host. ``resource_pool`` is the root pool of its cluster, ``datastores`` its mounts by id, ``networks`` what it offers by name."""
+    """A host. ``resource_pool`` is the root pool of its cluster, ``vm_folder`` the root of its datacenter's VMs, ``datastores`` its mounts by id,
+    ``networks`` what it offers by name.
+    """
 
     name: str
     moid: str
@@ -45,6 +47,7 @@ class HostEntry:
     cluster: str
     datacenter: str
     resource_pool: Any
+    vm_folder: Any
     datastores: Mapping[str, DatastoreEntry]
     networks: Mapping[str, Any]
 
@@ -61,6 +64,11 @@ class Inventory:
     def entries(self) -> Mapping[str, Entry]:
         """What was read of all that is no VM, by managed object id."""
         return {moid: entry for moid, entry in self._entries.items() if entry.kind != "VirtualMachine"}
+
+    @cached_property
+    def portgroups(self) -> Mapping[str, str]:
+        """Names of distributed port groups by their key, which is their managed object id."""
+        return {entry.moid: str(entry["name"]) for entry in self.of_kind("DistributedVirtualPortgroup")}
 
     @cached_property
     def host_by_moid(self) -> Mapping[str, HostEntry]:
@@ -106,17 +114,29 @@ class Inventory:
         parent = host["parent"]
         return self._entries.get(moid_of(parent)) if parent is not None else None
 
-    def datacenter_of(self, entry: Entry | None) -> str:
-        """The name of the datacenter that something stands in; empty on a single ESXi host that does not tell."""
-        while entry is not None:
-            if entry.kind == "Datacenter":
-                return str(entry["name"])
+    def datacenter_of(self, entry: Entry | None) -> Entry | None:
+        """The datacenter that something stands in; None on a single ESXi host that does not tell."""
+        while entry is not None and entry.kind != "Datacenter":
             parent = entry["parent"]
             entry = self._entries.get(moid_of(parent)) if parent is not None else None
-        return ""
+        return entry
+
+    def datacenter_ref(self, store: DatastoreEntry) -> Any:
+        """The datacenter of a datastore, which calls about files want to know; None on a single ESXi host."""
+        found = self.datacenter_of(self._entries.get(store.moid))
+        return found.ref if found is not None else None
+
+    def datacenter_path(self, store: DatastoreEntry) -> str:
+        """The same by the names of its folders, as the datastore's files are asked for over HTTP: ``folder/datacenter``."""
+        entry = self.datacenter_of(self._entries.get(store.moid))
+        names: list[str] = []
+        while entry is not None and entry["parent"] is not None:  # the root folder has a name that paths leave out
+            names.insert(0, str(entry["name"]))
+            entry = self._entries.get(moid_of(entry["parent"]))
+        return "/".join(names)
 
     def _datastores(self) -> Iterable[DatastoreEntry]:
-        found = [(entry, self.datacenter_of(entry)) for entry in self.of_kind("Datastore")]
+        found = [(entry, _name_of(self.datacenter_of(entry))) for entry in self.of_kind("Datastore")]
         used = Counter(str(entry["name"]) for entry, _datacenter in found)
         for entry, datacenter in found:
             name = str(entry["name"])
@@ -126,6 +146,7 @@ class Inventory:
         stores = {store.moid: store for store in self.datastores.values()}
         for entry in self.of_kind("HostSystem"):
             compute = self.compute_of(entry)
+            datacenter = self.datacenter_of(compute)
             mounted = [stores[moid_of(ref)] for ref in entry["datastore"] or () if moid_of(ref) in stores]
             networks = [self._entries[moid_of(ref)] for ref in entry["network"] or () if moid_of(ref) in self._entries]
             yield HostEntry(
@@ -133,8 +154,13 @@ class Inventory:
                 moid=entry.moid,
                 ref=entry.ref,
                 cluster=str(compute["name"]) if compute else "",
-                datacenter=self.datacenter_of(compute),
+                datacenter=_name_of(datacenter),
                 resource_pool=compute["resourcePool"] if compute else None,
+                vm_folder=datacenter["vmFolder"] if datacenter else None,
                 datastores={store.id: store for store in mounted},
                 networks={str(network["name"]): network.ref for network in networks},
             )
+
+
+def _name_of(entry: Entry | None) -> str:
+    return str(entry["name"]) if entry is not None else ""

@@ -7,9 +7,9 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from ...model.errors import HostUnreachable, MoveFailed, StateConflict
@@ -17,25 +17,22 @@ from ...model.migration import Migration, MigrationType, Mode, VolumeMove
 from ...model.note import VmNote
 from ...model.progress import Phase, Progress
 from ...model.reason import Reason
+from ...model.request import MoveOptions
+from ...model.vm import PowerState
 from ..driver import InFlight, Job, Verification
 from .connection import Link, VCenter
 from .errors import fault_text
 from .inventory import Inventory
 from .library import vim, vmodl
-from .precheck import check, find_vm
+from .power import STOPPED_MODES
+from .precheck import check, find_vm, spec_of
 from .properties import moid_of
-from .relocate_spec import noted_volumes, relocate_spec
+from .relocate_spec import noted_volumes
 from .settle import drop_home, finish, put_note, roll_back
 from .snapshot import moving_tasks
+from .stopped import RelocateJob, StopControl, StopSteps
 from .tasks import TaskState, states_of
 from .verify import verify
-
-
-@dataclass(frozen=True)
-class RelocateJob:
-    """What a job carries: the task, None for a move that was over before it could be seen."""
-
-    task: Any
 
 
 class Moves:
@@ -56,12 +53,23 @@ class Moves:
         put_note(self._center, migration.vm, migration.vm_name, whole)
         return whole
 
-    def start(self, migration: Migration) -> RelocateJob:
-        """Begin. Where the connection breaks during the call, the VM's own tasks are asked whether it was begun; it is never begun twice."""
+    def start(self, migration: Migration, note: VmNote, options: MoveOptions) -> RelocateJob:
+        """Begin. A guest that has to be stopped is stopped in a thread of its own, which then begins the relocation."""
+        if migration.mode not in STOPPED_MODES or note.power_state != PowerState.RUNNING.value:
+            return RelocateJob(self._relocate(migration))
+        job = RelocateJob(None, StopControl())
+        name = migration.vm_name
+        relocate, abort = (lambda: self._relocate(migration)), (lambda started: self._abort(started, name))
+        steps = StopSteps(self._center, migration, note, options.shutdown_seconds, relocate, abort)
+        threading.Thread(target=steps.carry, args=(job,), name=f"vmops-stop-{migration.vm}", daemon=True).start()
+        return job
+
+    def _relocate(self, migration: Migration) -> Any:
+        """The task. Where the connection breaks during the call, the VM's own tasks are asked whether it was begun; it is never begun twice."""
 
         def begin(link: Link) -> Any:
             vm = find_vm(link, migration.vm, migration.vm_name)
-            spec = relocate_spec(migration, str(vm["config.files.vmPathName"]), vm["config.hardware.device"] or (), self._inventory_of())
+            spec = spec_of(link, migration, vm, self._inventory_of())
             try:
                 return vm.ref.RelocateVM_Task(spec)
             except vim().fault.TaskInProgress:
@@ -71,12 +79,12 @@ class Moves:
                 raise _refused(migration, fault) from None
 
         try:
-            return RelocateJob(self._center.run(f"starting the move of {migration.vm_name}", begin, repeat=False))
+            return self._center.run(f"starting the move of {migration.vm_name}", begin, repeat=False)
         except HostUnreachable:
             task = self._task_of(migration.vm)
             if task is None:
                 raise
-            return RelocateJob(task)
+            return task
 
     def _task_of(self, moid: str) -> Any:
         def look(link: Link) -> Any:
@@ -90,25 +98,28 @@ class Moves:
 
     def poll(self, jobs: Sequence[Job]) -> tuple[Progress, ...]:
         """All of them in one call."""
-        tasks = [_task(job) for job in jobs]
+        tasks = [_handle(job).task for job in jobs]
         states = states_of(self._center, [task for task in tasks if task is not None])
-        over = TaskState(ended=True, known=False)
-        return tuple(_progress(job, states[moid_of(task)] if task is not None else over) for job, task in zip(jobs, tasks, strict=True))
+        return tuple(_progress(job, states[moid_of(task)]) if task is not None else _before_the_task(job) for job, task in zip(jobs, tasks, strict=True))
 
     def cancel(self, job: Job) -> None:
         """Raises StateConflict where the task has ended, or cannot be cancelled any more."""
-        task = _task(job)
-        text = f"The move of {job.migration.vm_name} cannot be cancelled any more."
+        handle = _handle(job)
+        handle.give_up()
+        if handle.task is not None:
+            self._abort(handle, job.migration.vm_name)
+        elif handle.stop is None:
+            raise _too_late(job.migration.vm_name)
+        # else the thread that stops the guest ends at its next step
 
+    def _abort(self, handle: RelocateJob, name: str) -> None:
         def ask(_link: Link) -> None:
             try:
-                task.CancelTask()
+                handle.task.CancelTask()
             except (vim().fault.InvalidState, vmodl().fault.NotSupported, vmodl().fault.ManagedObjectNotFound):
-                raise StateConflict(text) from None
+                raise _too_late(name) from None
 
-        if task is None:
-            raise StateConflict(text)
-        self._center.run(f"cancelling the move of {job.migration.vm_name}", ask)
+        self._center.run(f"cancelling the move of {name}", ask)
 
     def verify(self, migration: Migration, note: VmNote) -> Verification:
         """See ``driver.Driver``."""
@@ -149,10 +160,22 @@ def _refused(migration: Migration, fault: Any) -> MoveFailed:
     return MoveFailed(f"vCenter does not begin the move of {migration.vm_name}: {fault_text(fault)}.")
 
 
-def _task(job: Job) -> Any:
+def _too_late(name: str) -> StateConflict:
+    return StateConflict(f"The move of {name} cannot be cancelled any more.")
+
+
+def _handle(job: Job) -> RelocateJob:
     if not isinstance(job.handle, RelocateJob):
         raise TypeError("this job was not made by the vSphere driver")
-    return job.handle.task
+    return job.handle
+
+
+def _before_the_task(job: Job) -> Progress:
+    """While a guest is being stopped there is no task yet; an adopted move without one was over before it could be seen."""
+    stop = _handle(job).stop
+    over = stop is None or stop.over.is_set()
+    phase = Phase.UNKNOWN if over else Phase.PREPARING
+    return Progress(job.migration.id, phase, is_measured=False, ended=over, message=stop.message if stop is not None else "", at=time.time())
 
 
 def _progress(job: Job, state: TaskState) -> Progress:

@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 from ...model.errors import InputError, MigrationError, StateConflict
-from ...model.migration import Migration, Mode
+from ...model.migration import Migration
 from ...model.reason import Reason, hard, warning
+from .cards import backings_of
 from .connection import Link, VCenter
 from .errors import fault_reason, fault_text
 from .inventory import Inventory
@@ -47,6 +48,12 @@ def find_vm(link: Link, moid: str, name: str) -> Entry:
     return found
 
 
+def spec_of(link: Link, migration: Migration, vm: Entry, inventory: Inventory) -> Any:
+    """The relocation that makes this migration of the VM as it is now. Raises InputError for what is not there."""
+    backings = backings_of(link, migration, inventory)
+    return relocate_spec(migration, str(vm["config.files.vmPathName"]), vm["config.hardware.device"] or (), inventory, backings)
+
+
 def check(center: VCenter, inventory: Inventory, migration: Migration) -> tuple[Reason, ...]:
     """All that forbids the move now. Writes nothing."""
     try:
@@ -54,7 +61,7 @@ def check(center: VCenter, inventory: Inventory, migration: Migration) -> tuple[
         own = _of_vm(vm, migration)
         if own:
             return own
-        spec = relocate_spec(migration, str(vm["config.files.vmPathName"]), vm["config.hardware.device"] or (), inventory)
+        spec = center.run("reading the networks", lambda link: spec_of(link, migration, vm, inventory))
     except (InputError, StateConflict) as error:
         return (hard(error.code, error.message, error.hint),)
     if _in_maintenance(center, inventory, migration):
@@ -77,9 +84,6 @@ def _of_vm(vm: Entry, migration: Migration) -> tuple[Reason, ...]:
     if str(vm["runtime.connectionState"]) != "connected":
         text = f"vCenter calls {migration.vm_name} {vm['runtime.connectionState']}."
         return (hard("host_unreachable", text, f"Reconnect host {migration.source_host}."),)
-    if migration.mode in (Mode.COLD, Mode.SUSPENDED) and str(vm["runtime.powerState"]) == "poweredOn":
-        text = f"{migration.vm_name} runs, and a running VM is moved live on vSphere."
-        return (hard("capability_missing", text, "Use mode live, or shut it down and use mode offline."),)
     return ()
 
 

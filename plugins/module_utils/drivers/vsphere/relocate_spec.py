@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""From a planned migration to one complete relocation: host, resource pool, home datastore, and a place for every disk. Pure.
+"""From a planned migration to one complete relocation: host, resource pool, folder, home datastore, a place for every disk,
+and the networks of cards that change theirs. Pure.
 
 The spec is always complete, because the server fills in what is absent by its own lights: a datastore alone would draw all disks along, and a host of another
 cluster without a pool is refused (vSphere Web Services API reference, VirtualMachineRelocateSpec).
@@ -16,6 +17,7 @@ from typing import Any
 from ...model.errors import InputError
 from ...model.migration import Migration, MigrationType
 from ...model.note import NotedVolume
+from .cards import Backings, card_changes
 from .devices import datastore_of, disks_of
 from .inventory import DatastoreEntry, HostEntry, Inventory
 from .library import vim
@@ -49,19 +51,22 @@ def home_of(
     raise InputError("target_pool", text, code="pool_not_on_host", hint="Name a pool for the VM's disks that the target host has.")
 
 
-def relocate_spec(migration: Migration, vmx: str, devices: Iterable[Any], inventory: Inventory) -> Any:
-    """The RelocateSpec of the migration. Raises InputError for hosts and pools that are not there."""
+def relocate_spec(migration: Migration, vmx: str, devices: Iterable[Any], inventory: Inventory, backings: Backings) -> Any:
+    """The RelocateSpec of the migration. ``backings``: of the networks that cards change to. Raises InputError for hosts and pools that are not there."""
     listed = list(devices)
     host = inventory.host(migration.target_host)
     targets = targets_of(migration, migration.vm, listed, inventory)
     formats = {move.volume: move.format for move in migration.volumes if move.format}
     locators = [_locator(disk, targets[disk.key], formats.get(f"{migration.vm}/{disk.key}", "")) for disk in disks_of(listed)]
     home = home_of(migration, vmx, targets, listed, host, inventory)
-    spec = vim().vm.RelocateSpec(host=host.ref, datastore=home.ref, disk=locators)
+    cards = card_changes(migration, listed, inventory.portgroups, backings)
+    spec = vim().vm.RelocateSpec(host=host.ref, datastore=home.ref, disk=locators, deviceChange=cards)
     if migration.type is not MigrationType.STORAGE and host.resource_pool is not None:
         source = inventory.hosts.get(migration.source_host)
         if source is None or source.cluster != host.cluster or source.datacenter != host.datacenter:
             spec.pool = host.resource_pool
+        if source is not None and source.datacenter != host.datacenter:
+            spec.folder = host.vm_folder
     return spec
 
 

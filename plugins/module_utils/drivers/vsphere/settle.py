@@ -18,6 +18,7 @@ from .connection import Link, VCenter
 from .errors import fault_text
 from .inventory import Inventory
 from .library import vim
+from .power import STOPPED_MODES, start_again
 from .precheck import find_vm, vm_now
 from .properties import moid_of
 from .tasks import wait_for
@@ -63,9 +64,19 @@ def put_note(center: VCenter, moid: str, name: str, note: VmNote | None) -> None
 
 
 def finish(center: VCenter, migration: Migration, note: VmNote) -> tuple[Reason, ...]:
-    """After ``arrived``: only a home that still matters is kept."""
+    """After ``arrived``: a VM that its move has stopped is started, and of the note only a home that still matters is kept."""
+    _restart(center, migration, note)
     put_note(center, migration.vm, migration.vm_name, settled_note(note, migration.target_host))
     return ()
+
+
+def _restart(center: VCenter, migration: Migration, note: VmNote) -> None:
+    if migration.mode not in STOPPED_MODES:
+        return
+    vm = center.run("reading the VM", lambda link: vm_now(link, migration.vm))
+    found = note_of(vm["config.extraConfig"]) if vm is not None else None
+    if found is not None and found.operation_id == note.operation_id:
+        start_again(center, migration.vm, migration.vm_name, found)
 
 
 def roll_back(center: VCenter, migration: Migration, note: VmNote) -> tuple[Reason, ...]:
@@ -73,6 +84,7 @@ def roll_back(center: VCenter, migration: Migration, note: VmNote) -> tuple[Reas
     vm = center.run("reading the VM", lambda link: vm_now(link, migration.vm))
     found = note_of(vm["config.extraConfig"]) if vm is not None else None
     if found is not None and found.operation_id == note.operation_id:
+        start_again(center, migration.vm, migration.vm_name, found)
         put_note(center, migration.vm, migration.vm_name, note_before(note, migration.source_host))
     return ()
 

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 import time
 from collections.abc import Mapping
@@ -19,6 +20,7 @@ from ...model.vm import Vm
 from ..driver import Scope
 from .cluster_rules import automation_of, groups_of
 from .connection import Link, VCenter
+from .datastore_files import loose_volumes
 from .host_notes import ATTRIBUTE
 from .host_reader import HOST_PATHS, POOL_PATHS, host_of, pool_of
 from .inventory import PLACES, Inventory
@@ -47,6 +49,8 @@ class SnapshotReader:
         site, inventory = self._center.run("reading the inventory", lambda link: self._read(link, scope))
         with self._lock:
             self._inventory = inventory
+        if scope.volumes_of:
+            site = dataclasses.replace(site, volumes=loose_volumes(self._center, inventory, scope.volumes_of))
         return apply_overlay(site, self._options, is_whole=scope.only_hosts is None)
 
     def inventory(self) -> Inventory:
@@ -82,7 +86,7 @@ class SnapshotReader:
             pools=tuple(sorted(pools, key=lambda pool: pool.id)),
             vms=tuple(sorted(vms, key=lambda vm: (vm.host, vm.name, vm.id))),
             affinity_groups=groups_of(inventory),
-            warnings=(*warnings, *automation_of(inventory), *_unlisted(scope)),
+            warnings=(*warnings, *automation_of(inventory)),
         )
         return site, inventory
 
@@ -109,13 +113,6 @@ class SnapshotReader:
         unread = [vm for vm in vms if vm.detailed and vm.note is None and text_of(full[vm.id]["config.extraConfig"])]
         text = "The note kept with VM {0.name} on {0.host} cannot be read; it is taken for none."
         return vms, tuple(warning("note_unreadable", text.format(vm), "See the VM's advanced parameters.") for vm in unread)
-
-
-def _unlisted(scope: Scope) -> tuple[Reason, ...]:
-    """Who asks for all that lies in a pool has to know that files of no VM are not seen."""
-    text = "Files that belong to no VM are not listed on vSphere; {} may hold some."
-    hint = "Look into the datastore browser before you take it out of use."
-    return tuple(warning("files_unlisted", text.format(pool), hint) for pool in sorted(scope.volumes_of))
 
 
 def moving_tasks(link: Link, vms: Mapping[str, Entry]) -> dict[str, Any]:

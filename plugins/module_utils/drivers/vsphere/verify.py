@@ -10,10 +10,12 @@ from ...model.errors import MigrationError
 from ...model.migration import Migration
 from ...model.note import VmNote
 from ...model.reason import Reason, hard, warning
+from ...model.vm import PowerState
 from ..driver import Presence, Verdict, Verification
 from .connection import Link, VCenter
 from .devices import disks_of
 from .inventory import Inventory
+from .power import STOPPED_MODES
 from .precheck import vm_now
 from .properties import Entry, moid_of
 from .snapshot import moving_tasks
@@ -68,7 +70,8 @@ def _settled(migration: Migration, note: VmNote, presence: Presence, pools: dict
 
 
 def _power(migration: Migration, note: VmNote, presence: Presence) -> tuple[Reason, ...]:
-    if presence.power_state.value == note.power_state:
-        return ()
+    stopped = migration.mode in STOPPED_MODES and presence.power_state in (PowerState.OFF, PowerState.SAVED)
+    if presence.power_state.value == note.power_state or stopped:
+        return ()  # one that its move has stopped is started when the move is settled
     text = f"{migration.vm_name} is {presence.power_state.value} on {presence.host}; it was {note.power_state} before."
     return (warning("power_state_differs", text, "It may have been started or shut down in the meantime."),)

@@ -74,7 +74,7 @@ def full_vm(vm: Vm, entry: Entry, inventory: Inventory, moving: Mapping[str, Any
         # Processors are judged by vCenter's own check, right before the start.
         required_cpu_features=frozenset(),
         volumes=volumes_of(vm.id, devices, inventory.datastore_by_moid),
-        nics=nics_of(devices, portgroups_of(inventory)),
+        nics=nics_of(devices, inventory.portgroups),
         host_devices=host_devices_of(devices),
         snapshots=_count(entry["rootSnapshot"] or ()),
         snapshots_travel=True,
@@ -84,11 +84,6 @@ def full_vm(vm: Vm, entry: Entry, inventory: Inventory, moving: Mapping[str, Any
         note=note,
         home=note.home if note else None,
     )
-
-
-def portgroups_of(inventory: Inventory) -> Mapping[str, str]:
-    """Names of distributed port groups by their key, which is their managed object id."""
-    return {entry.moid: str(entry["name"]) for entry in inventory.of_kind("DistributedVirtualPortgroup")}
 
 
 def _kind(name: str) -> VmKind:

@@ -6,6 +6,7 @@ package main
 
 import (
 	"encoding/json"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -19,7 +20,9 @@ import (
 //	GET  /calls       how many calls were answered, together and by method
 //	POST /settings    times and faults: see simulator.LabSettings
 //	POST /datastores  a datastore: see simulator.LabDatastore
-//	POST /hosts       a host's connection, vMotion or version: see simulator.LabHost
+//	POST /hosts       a host's connection, vMotion, version or networks: see simulator.LabHost
+//	POST /files       a file in a datastore (pool and name in the query), with what is sent
+//	POST /vms         how a guest shuts down: see simulator.LabVM
 func startControl(folder string) net.Listener {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	fatal(err)
@@ -50,6 +53,21 @@ func startControl(folder string) net.Listener {
 			return
 		}
 		answer(w, nil, given.Apply())
+	})
+	mux.HandleFunc("/vms", func(w http.ResponseWriter, r *http.Request) {
+		var given simulator.LabVM
+		if answered(w, r, &given) {
+			return
+		}
+		answer(w, nil, given.Apply())
+	})
+	mux.HandleFunc("/files", func(w http.ResponseWriter, r *http.Request) {
+		data, err := io.ReadAll(r.Body)
+		if err == nil {
+			path := filepath.Join(folder, filepath.Base(r.URL.Query().Get("pool")), filepath.Base(r.URL.Query().Get("name")))
+			err = os.WriteFile(path, data, 0o600)
+		}
+		answer(w, nil, err)
 	})
 	go func() { _ = http.Serve(listener, mux) }()
 	return listener

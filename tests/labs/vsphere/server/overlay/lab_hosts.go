@@ -11,17 +11,19 @@ import (
 	"time"
 
 	"github.com/vmware/govmomi/vim25/methods"
+	"github.com/vmware/govmomi/vim25/mo"
 	"github.com/vmware/govmomi/vim25/soap"
 	"github.com/vmware/govmomi/vim25/types"
 )
 
 // LabHost changes a host. What is absent stays as it is.
 type LabHost struct {
-	Name       string `json:"name"`
-	Connection string `json:"connection"` // connected, disconnected or notResponding
-	Vmotion    *bool  `json:"vmotion"`
-	Version    string `json:"version"` // such as 7.0.3
-	MemoryMib  int64  `json:"memory_mib"`
+	Name       string   `json:"name"`
+	Connection string   `json:"connection"` // connected, disconnected or notResponding
+	Vmotion    *bool    `json:"vmotion"`
+	Version    string   `json:"version"` // such as 7.0.3
+	MemoryMib  int64    `json:"memory_mib"`
+	Networks   []string `json:"networks"` // the standard port groups that it offers, made where they are new; distributed ones stay
 }
 
 // Apply makes the change.
@@ -44,6 +46,9 @@ func (h LabHost) Apply() error {
 		if h.MemoryMib != 0 {
 			host.Summary.Hardware.MemorySize = h.MemoryMib << 20
 			host.Hardware.MemorySize = h.MemoryMib << 20
+		}
+		if h.Networks != nil {
+			labSetNetworks(host, h.Networks)
 		}
 	})
 	return nil
@@ -80,6 +85,28 @@ func labSetVmotion(host *HostSystem, enabled bool) {
 
 func labSetAddress(host *HostSystem, address string) {
 	host.Config.VirtualNicManagerInfo.NetConfig[0].CandidateVnic[0].Spec.Ip = &types.HostIpConfig{IpAddress: address, SubnetMask: "255.255.0.0"}
+}
+
+// labSetNetworks gives a host these port groups, and keeps the distributed ones that it has.
+func labSetNetworks(host *HostSystem, names []string) {
+	folder, _ := asFolderMO(Map.Get(Map.getEntityDatacenter(&host.HostSystem).NetworkFolder))
+	var after []types.ManagedObjectReference
+	for _, ref := range host.Network {
+		if ref.Type != "Network" {
+			after = append(after, ref)
+		}
+	}
+	for _, name := range names {
+		found, known := Map.FindByName(name, folder.ChildEntity).(*mo.Network)
+		if !known {
+			found = &mo.Network{}
+			found.Name = name
+			found.Self = types.ManagedObjectReference{Type: "Network", Value: ""}
+			folderPutChild(internalContext, folder, found)
+		}
+		after = append(after, found.Self)
+	}
+	labUpdate(host, "network", after)
 }
 
 func labHasVmotion(host *HostSystem) bool {

@@ -118,6 +118,11 @@ func (vm *VirtualMachine) labDevicesTravel(host *HostSystem, spec *types.Virtual
 			if Map.FindByName(backing.DeviceName, host.Network) == nil {
 				return &types.CannotAccessNetwork{CannotAccessVmDevice: types.CannotAccessVmDevice{Device: "Network adapter", Backing: backing.DeviceName}}
 			}
+		case *types.VirtualEthernetCardDistributedVirtualPortBackingInfo:
+			group := types.ManagedObjectReference{Type: "DistributedVirtualPortgroup", Value: backing.Port.PortgroupKey}
+			if FindReference(host.Network, group) == nil {
+				return &types.CannotAccessNetwork{CannotAccessVmDevice: types.CannotAccessVmDevice{Device: "Network adapter", Backing: group.Value}}
+			}
 		}
 	}
 	return nil
@@ -169,20 +174,13 @@ func (vm *VirtualMachine) labVersion() int {
 	return number
 }
 
-// labOn is the same file's path on another datastore.
-func labOn(file string, store *Datastore) string {
-	var place object.DatastorePath
-	place.FromString(file)
-	place.Datastore = store.Name
-	return place.String()
-}
-
 // labApply makes the relocation so: files, mounts, references in both directions and free space. Called under the VM's lock.
 func (vm *VirtualMachine) labApply(spec *types.VirtualMachineRelocateSpec) types.BaseMethodFault {
 	if fault := vm.labPreflight(spec); fault != nil {
 		return fault
 	}
 	home := Map.Get(vm.labHomeTarget(spec)).(*Datastore)
+	file := vm.labMoveOwnFiles(home)
 	after := map[labRef]bool{home.Self: true}
 	for _, disk := range vm.labDisks() {
 		target := labDiskTarget(spec, disk)
@@ -191,7 +189,7 @@ func (vm *VirtualMachine) labApply(spec *types.VirtualMachineRelocateSpec) types
 		labConvert(spec, disk)
 	}
 	vm.labSetDatastores(after)
-	vm.labRenameFiles(after, home)
+	vm.labRenameFiles(after, file)
 	for _, change := range spec.DeviceChange {
 		given := change.GetVirtualDeviceConfigSpec().Device.GetVirtualDevice()
 		for _, device := range vm.Config.Hardware.Device {
@@ -200,7 +198,6 @@ func (vm *VirtualMachine) labApply(spec *types.VirtualMachineRelocateSpec) types
 			}
 		}
 	}
-	file := labOn(vm.Config.Files.VmPathName, home)
 	changes := []any{"config.files.vmPathName", file, "summary.config.vmPathName", file, "config.files.logDirectory", path.Dir(file),
 		"config.hardware.device", vm.Config.Hardware.Device, "config.changeVersion", labNextVersion()}
 	if spec.Host != nil && *spec.Host != *vm.Runtime.Host {
@@ -219,8 +216,20 @@ func (vm *VirtualMachine) labApply(spec *types.VirtualMachineRelocateSpec) types
 	return nil
 }
 
+// labMoveOwnFiles moves the files that are no disks, and gives the new path of the vmx file.
+func (vm *VirtualMachine) labMoveOwnFiles(home *Datastore) string {
+	file := vm.Config.Files.VmPathName
+	source := Map.Get(vm.labHomeTarget(&types.VirtualMachineRelocateSpec{})).(*Datastore)
+	if source.Self == home.Self {
+		return file
+	}
+	next := labOn(file, home)
+	labMoveHome(source, file, home, next)
+	return next
+}
+
 // labRenameFiles brings the list of the VM's files into line: what lay on a datastore that it has left is with its own files now.
-func (vm *VirtualMachine) labRenameFiles(after map[labRef]bool, home *Datastore) {
+func (vm *VirtualMachine) labRenameFiles(after map[labRef]bool, vmx string) {
 	names := map[string]bool{}
 	for ref := range after {
 		names[Map.Get(ref).(*Datastore).Name] = true
@@ -230,7 +239,7 @@ func (vm *VirtualMachine) labRenameFiles(after map[labRef]bool, home *Datastore)
 		if !place.FromString(file) || names[place.Datastore] {
 			return file
 		}
-		return labOn(file, home)
+		return path.Dir(vmx) + "/" + path.Base(file)
 	}
 	if vm.LayoutEx != nil {
 		for i := range vm.LayoutEx.File {
@@ -255,7 +264,9 @@ func (vm *VirtualMachine) labMoveDisk(disk *types.VirtualDisk, target *Datastore
 	size := disk.CapacityInKB * 1024
 	Map.WithLock(source, func() { source.Summary.FreeSpace += size })
 	Map.WithLock(target, func() { target.Summary.FreeSpace -= size })
-	backing.FileName = labOn(backing.FileName, target)
+	file := labOn(backing.FileName, target)
+	labMoveFile(source, backing.FileName, target, file)
+	backing.FileName = file
 	ref := target.Self
 	backing.Datastore = &ref
 }
