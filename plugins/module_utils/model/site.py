@@ -125,10 +125,13 @@ class Site:
         return host
 
     def find_vm(self, wanted: str, option: str) -> Vm:
-        """The VM of that id or name. Raises InputError (``vm_unknown``, ``vm_ambiguous``: the ids of all that have the name)."""
+        """The VM of that id or name, or of that name with the folder before it (``DC1/vm/team-a/web1``).
+
+        Raises InputError (``vm_unknown``, ``vm_ambiguous``: the ids of all that have the name).
+        """
         if wanted in self.vm_by_id:
             return self.vm_by_id[wanted]
-        named = [vm for vm in self.vms if vm.name == wanted]
+        named = [vm for vm in self.vms if wanted in (vm.name, f"{vm.folder}/{vm.name}")]
         if not named:
             raise InputError(option, f"VM {wanted!r} was not found on any host that answered.", code="vm_unknown", hint=self._silent_hosts())
         if len(named) > 1:

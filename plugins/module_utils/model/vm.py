@@ -97,7 +97,8 @@ class Vm:
     ``snapshots_travel``: the definitions of its snapshots come along when it moves to another host and its disks stay.
     ``hugepage_kib`` is the size of the pages that its memory is made of, 0 for ordinary ones. ``host_devices`` names devices of the host given to it.
     ``operation`` is what the hypervisor does with it now. ``hardware_version`` is the number of a vSphere VM's virtual hardware (14 for vmx-14).
-    ``managed_by`` names the manager that owns it, as ``rules/managers.py`` lists them.
+    ``managed_by`` names the manager that owns it, as ``rules/managers.py`` lists them. ``folder`` is where it stands in an inventory of folders
+    (``DC1/vm/team-a``), empty where there are none.
     """
 
     id: str
@@ -132,6 +133,7 @@ class Vm:
     working_set_mib: int | None = None
     hugepage_kib: int | None = None
     managed_by: str = ""
+    folder: str = ""
     hardware_version: int | None = None
     policy: VmPolicy = VmPolicy()
     note: VmNote | None = None

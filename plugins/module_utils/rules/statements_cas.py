@@ -12,7 +12,7 @@ CAS: tuple[Statement, ...] = (
     Statement("CAS-01", "Three types: host, storage, and both."),
     Statement("CAS-02", "The destination has the memory, less its reserve, counting what is planned."),
     Statement("CAS-03", "A VM that is off moves cold.", ("driver:kvm",)),
-    Statement("CAS-04", "Automation of the vendor that moves VMs by itself is detected and warned of.", waits_for="driver:vsphere"),
+    Statement("CAS-04", "Automation of the vendor that moves VMs by itself is detected and warned of.", ("driver:vsphere",)),
     Statement("CAS-05", "After maintenance VMs return to where they were.", ("module:host_evacuate", "role:host_maintenance")),
     Statement("CAS-06", "Host alone: all volumes are in shared pools that the destination mounts."),
     Statement("CAS-07", "Failed, overloaded or idle hosts are emptied; switching them off is the role's.", waits_for="role:host_maintenance (power)"),

@@ -23,7 +23,7 @@ VMWARE: tuple[Statement, ...] = (
     Statement("CSV-08", "Users' volumes may go from a cluster's pool to another cluster's pool in another pod."),
     Statement("CSV-09", "System VMs may go to other clusters of their pod."),
     Statement("CSV-10", "System VMs never leave their pod, neither host nor pool, whatever is consented to; a pool of the whole zone has no pod."),
-    Statement("CSV-11", "A running VM goes with all its volumes to another cluster.", waits_for="driver:vsphere"),
+    Statement("CSV-11", "A running VM goes with all its volumes to another cluster."),
     Statement("CSV-12", "A detached volume is copied from pool to pool without a staging store, by a host that reaches both.", ("module:volume_migrate",)),
     Statement("CSV-13", "A stopped VM's volumes go to several pools, each to its own; that cold move is refused for a running VM."),
     Statement("CSV-14", "All volumes are mapped, or ROOT alone: the rest is completed in the cluster of ROOT's pool, or the volume without one is named."),

@@ -32,8 +32,8 @@ NETWORK = "guests"
 
 
 class VsphereLab:
-    """One server with a cluster of ``host_count`` hosts (or more clusters). ``is_trusted`` is False for one whose certificate does not bear
-    its name. Use it as a context; the server ends with it, or with its process."""
+    """One server with a cluster of ``host_count`` hosts (or more clusters, or datacenters). ``is_trusted`` is False for one whose certificate does not bear
+    its name; ``shared`` is the datastore that all hosts mount (empty: none). Use it as a context; the server ends with it, or with its process."""
 
     def __init__(
         self,
@@ -41,12 +41,15 @@ class VsphereLab:
         *,
         host_count: int = 3,
         cluster_count: int = 1,
+        datacenter_count: int = 1,
         vm_count: int = 0,
         names: tuple[str, ...] = (f"IP:{ADDRESS}",),
         is_trusted: bool = True,
+        shared: str = SHARED,
     ) -> None:
+        self._shared = shared
         self.authority = authority
-        self._counts = ("-clusters", str(cluster_count), "-hosts", str(host_count), "-vms", str(vm_count))
+        self._counts = ("-datacenters", str(datacenter_count), "-clusters", str(cluster_count), "-hosts", str(host_count), "-vms", str(vm_count))
         label = "vcenter-" + "-".join(names).replace(":", "_").replace(".", "_")
         self._certificate, self._key = authority.issue(label, list(names))
         self._is_trusted = is_trusted
@@ -86,6 +89,10 @@ class VsphereLab:
                 trusted.check_hostname, trusted.verify_mode = False, ssl.CERT_NONE
             self._service = SmartConnect(host=ADDRESS, port=self.port, user=USERNAME, pwd=PASSWORD, sslContext=trusted)
         return self._service
+
+    def forget_session(self) -> None:
+        """The tests' own session has ended with all others; the next question opens a new one."""
+        self._service = None
 
     def another_connection(self, port: int) -> Any:
         """A session through another port, such as that of a proxy."""
@@ -140,14 +147,14 @@ class VsphereLab:
     def make_datastores(self) -> None:
         """Where the server has none of its own: one that all hosts mount, and ``local-<host>`` of each alone; 100 GiB each."""
         hosts = [] if self.all_of(vim.Datastore) else list(self.hosts)
-        if hosts:
-            self.add_datastore(SHARED, hosts)
+        if hosts and self._shared:
+            self.add_datastore(self._shared, hosts)
         for name in hosts:
             self.add_datastore(f"local-{name}", [name])
 
-    def add_datastore(self, name: str, hosts: list[str], *, capacity_gib: int = 100, free_gib: int = 100) -> None:
-        """A datastore that these hosts mount."""
-        self.control("datastores", name=name, hosts=hosts, capacity_gib=capacity_gib, free_gib=free_gib)
+    def add_datastore(self, name: str, hosts: list[str], *, capacity_gib: int = 100, free_gib: int = 100, folder: str = "") -> None:
+        """A datastore that these hosts mount. ``folder`` makes it another one than that of the same name in another datacenter."""
+        self.control("datastores", name=name, hosts=hosts, capacity_gib=capacity_gib, free_gib=free_gib, folder=folder)
 
     def add_vm(
         self,

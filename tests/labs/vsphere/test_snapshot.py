@@ -9,6 +9,7 @@ from __future__ import annotations
 import pytest
 from ansible_collections.vmops.migration.plugins.module_utils.drivers.driver import EVERYTHING, LIGHT, Scope
 from ansible_collections.vmops.migration.plugins.module_utils.drivers.vsphere.driver import VsphereDriver
+from ansible_collections.vmops.migration.plugins.module_utils.model.errors import InputError
 from ansible_collections.vmops.migration.plugins.module_utils.model.host import HostState, MaintenanceState
 from ansible_collections.vmops.migration.plugins.module_utils.model.pool import PoolScope, VolumeKind
 from ansible_collections.vmops.migration.plugins.module_utils.model.vm import PowerState
@@ -79,3 +80,53 @@ def test_a_host_that_does_not_answer_and_one_in_maintenance_are_told(vsphere_lab
     assert site.vm_by_id[web].host == first
     assert site.host_by_name[second].maintenance.state is MaintenanceState.MAINTENANCE
     assert (site.host_by_name[third].has_vmotion, site.host_by_name[third].max_hardware_version) == (False, 14)
+
+
+def warned(lab: VsphereLab) -> set[str]:
+    with VsphereDriver(lab.site_options()) as driver:
+        return {reason.code for reason in driver.snapshot(LIGHT).warnings}
+
+
+@pytest.mark.rule("CAS-04", sign="-")
+def test_drs_that_moves_vms_by_itself_is_warned_of(vsphere_lab: VsphereLab) -> None:
+    vsphere_lab.control("clusters", name="DC0_C0", behavior="fullyAutomated")
+    assert "drs_automated" in warned(vsphere_lab)
+
+
+@pytest.mark.rule("CAS-04", sign="+")
+@pytest.mark.parametrize("behavior", ["manual", "partiallyAutomated"])
+def test_drs_that_only_advises_is_no_matter(vsphere_lab: VsphereLab, behavior: str) -> None:
+    vsphere_lab.control("clusters", name="DC0_C0", behavior=behavior)
+    assert "drs_automated" not in warned(vsphere_lab)
+
+
+def test_rules_of_vms_and_hosts_bind_vms_as_far_as_they_must_be_kept(vsphere_lab: VsphereLab) -> None:
+    first, second, third = vsphere_lab.hosts
+    vms = {name: vsphere_lab.add_vm(name, first) for name in ("licensed", "shy", "free")}
+    rules = [
+        {"name": "licence", "vms": ["licensed"], "hosts": [first, second], "mandatory": True},
+        {"name": "away", "vms": ["shy"], "hosts": [second], "away": True, "mandatory": True},
+        {"name": "rather", "vms": ["free"], "hosts": [third], "mandatory": False},
+    ]
+    vsphere_lab.control("clusters", name="DC0_C0", rules=rules)
+    with VsphereDriver(vsphere_lab.site_options()) as driver:
+        site = driver.snapshot(EVERYTHING)
+    fitting = {
+        name: {host.name for host in site.hosts if site.vm_by_id[moid].required_host_tags <= host.tags}  # a VM goes where all its tags are
+        for name, moid in vms.items()
+    }
+    assert fitting == {"licensed": {first, second}, "shy": {first, third}, "free": {first, second, third}}
+
+
+def test_a_vm_is_found_by_its_folder_where_its_name_is_not_enough(vsphere_lab: VsphereLab) -> None:
+    first = vsphere_lab.hosts[0]
+    one, other = vsphere_lab.add_vm("web1", first), vsphere_lab.add_vm("web1", first, pools=(f"local-{first}",))
+    root = vsphere_lab.vm(one).parent
+    team = root.CreateFolder("team-a")
+    vsphere_lab.wait(team.MoveIntoFolder_Task([vsphere_lab.vm(other)]))
+    with VsphereDriver(vsphere_lab.site_options()) as driver:
+        site = driver.snapshot(LIGHT)
+    assert site.find_vm("DC0/vm/web1", "vm").id == one
+    assert site.find_vm("DC0/vm/team-a/web1", "vm").id == other
+    with pytest.raises(InputError, match="web1"):
+        site.find_vm("web1", "vm")

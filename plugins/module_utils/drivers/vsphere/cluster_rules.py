@@ -6,11 +6,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
+from ...model.host import Host
 from ...model.reason import Reason, warning
-from ...model.vm import AffinityGroup, AffinityKind
+from ...model.vm import AffinityGroup, AffinityKind, Vm
 from .inventory import Inventory
 from .library import vim
 from .properties import moid_of
@@ -26,6 +29,49 @@ def groups_of(inventory: Inventory) -> tuple[AffinityGroup, ...]:
                 vms = frozenset(moid_of(vm) for vm in rule.vm or ())
                 found.append(AffinityGroup(f"{cluster['name']}/{rule.name}", kind, vms, required=bool(rule.mandatory)))
     return tuple(found)
+
+
+@dataclass(frozen=True)
+class HostRule:
+    """A rule that VMs run on some hosts of their cluster only. In the model it is a tag that these hosts have and these VMs need. Ids of managed objects;
+    outside of its cluster nothing is bound by it.
+    """
+
+    tag: str
+    cluster: str
+    vms: frozenset[str]
+    hosts: frozenset[str]
+
+    def admits(self, host: str, cluster: str) -> bool:
+        """True for a host that the VMs may be on."""
+        return cluster != self.cluster or host in self.hosts
+
+
+def host_rules_of(inventory: Inventory) -> tuple[HostRule, ...]:
+    """The enabled rules of VMs and hosts that must be kept; DRS weighs the others itself."""
+    found: list[HostRule] = []
+    for cluster in inventory.of_kind("ClusterComputeResource"):
+        name = str(cluster["name"])
+        groups = {str(group.name): group for group in getattr(cluster["configurationEx"], "group", None) or ()}
+        all_hosts = frozenset(host.moid for host in inventory.hosts.values() if host.cluster == name)
+        for rule in _rules(cluster["configurationEx"]):
+            if isinstance(rule, vim().cluster.VmHostRuleInfo) and rule.enabled and rule.mandatory:
+                vms, near, away = (_members(groups.get(str(group))) for group in (rule.vmGroupName, rule.affineHostGroupName, rule.antiAffineHostGroupName))
+                hosts = all_hosts - away if rule.antiAffineHostGroupName else near
+                found.append(HostRule(f"drs:{name}/{rule.name}", name, vms, hosts))
+    return tuple(found)
+
+
+def _members(group: Any) -> frozenset[str]:
+    return frozenset(moid_of(ref) for ref in getattr(group, "vm", None) or getattr(group, "host", None) or ())
+
+
+def bound(rules: tuple[HostRule, ...], hosts: Iterable[Host], vms: Iterable[Vm]) -> tuple[list[Host], list[Vm]]:
+    """Hosts and VMs with the tags that the rules come to."""
+    tagged = [dataclasses.replace(host, tags=host.tags | {rule.tag for rule in rules if rule.admits(host.id, host.cluster)}) for host in hosts]
+    return tagged, [
+        dataclasses.replace(vm, required_host_tags=vm.required_host_tags | {rule.tag for rule in rules if vm.id in rule.vms}) if rules else vm for vm in vms
+    ]
 
 
 def _rules(configuration: Any) -> Iterable[Any]:

@@ -57,6 +57,7 @@ class Inventory:
 
     def __init__(self, entries: Mapping[str, Entry]) -> None:
         self._entries = entries
+        self._paths: dict[str, str] = {}
         self.datastores = {one.id: one for one in self._datastores()}
         self.hosts = {one.name: one for one in self._hosts()}
 
@@ -128,12 +129,24 @@ class Inventory:
 
     def datacenter_path(self, store: DatastoreEntry) -> str:
         """The same by the names of its folders, as the datastore's files are asked for over HTTP: ``folder/datacenter``."""
-        entry = self.datacenter_of(self._entries.get(store.moid))
-        names: list[str] = []
-        while entry is not None and entry["parent"] is not None:  # the root folder has a name that paths leave out
-            names.insert(0, str(entry["name"]))
-            entry = self._entries.get(moid_of(entry["parent"]))
-        return "/".join(names)
+        found = self.datacenter_of(self._entries.get(store.moid))
+        return self._path(found.moid) if found is not None else ""
+
+    def folder_of(self, entry: Entry) -> str:
+        """The folder that something stands in, with those above it: ``datacenter/vm/team-a``. Empty where it stands in none."""
+        return self._path(moid_of(entry["parent"])) if entry["parent"] is not None else ""
+
+    def _path(self, moid: str) -> str:
+        known = self._paths.get(moid)
+        if known is None:
+            entry = self._entries.get(moid)
+            if entry is None or entry["parent"] is None:  # the root folder has a name that paths leave out
+                known = ""
+            else:
+                above = self._path(moid_of(entry["parent"]))
+                known = f"{above}/{entry['name']}" if above else str(entry["name"])
+            self._paths[moid] = known
+        return known
 
     def _datastores(self) -> Iterable[DatastoreEntry]:
         found = [(entry, _name_of(self.datacenter_of(entry))) for entry in self.of_kind("Datastore")]

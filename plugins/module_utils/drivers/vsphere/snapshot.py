@@ -18,7 +18,7 @@ from ...model.reason import Reason, warning
 from ...model.site import Site
 from ...model.vm import Vm
 from ..driver import Scope
-from .cluster_rules import automation_of, groups_of
+from .cluster_rules import automation_of, bound, groups_of, host_rules_of
 from .connection import Link, VCenter
 from .datastore_files import loose_volumes
 from .host_notes import ATTRIBUTE
@@ -80,6 +80,8 @@ class SnapshotReader:
         pools = [pool_of(entry, inventory, key) for entry in inventory.of_kind("Datastore")]
         if scope.only_hosts is not None:  # the others were not read
             pools = [pool for pool in pools if any(pool.id in host.pools for host in hosts)]
+        if rules := host_rules_of(inventory):
+            hosts, vms = bound(rules, hosts, vms)
         site = Site(
             taken_at=time.time(),
             hosts=tuple(sorted(hosts, key=lambda host: host.name)),

@@ -19,6 +19,7 @@ from .vm_notes import note_of
 
 LIGHT_PATHS = (
     "name",
+    "parent",
     "runtime.host",
     "runtime.powerState",
     "runtime.connectionState",
@@ -58,6 +59,7 @@ def light_vm(entry: Entry, inventory: Inventory) -> Vm | None:
         managed_save=state is PowerState.SAVED,
         hardware_version=int(number[1]) if number else None,
         labels=frozenset({"template"}) if entry["config.template"] else frozenset(),
+        folder=inventory.folder_of(entry),
     )
 
 

@@ -22,6 +22,7 @@ import (
 //	POST /datastores  a datastore: see simulator.LabDatastore
 //	POST /hosts       a host's connection, vMotion, version or networks: see simulator.LabHost
 //	POST /files       a file in a datastore (pool and name in the query), with what is sent
+//	POST /clusters    what DRS does, and rules of VMs and hosts: see simulator.LabCluster
 //	POST /vms         how a guest shuts down: see simulator.LabVM
 func startControl(folder string) net.Listener {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -40,7 +41,7 @@ func startControl(folder string) net.Listener {
 		if answered(w, r, &given) {
 			return
 		}
-		path := filepath.Join(folder, filepath.Base(given.Name))
+		path := filepath.Join(folder, filepath.Base(given.Folder+given.Name))
 		if err := os.MkdirAll(path, 0o700); err != nil {
 			answer(w, nil, err)
 			return
@@ -49,6 +50,13 @@ func startControl(folder string) net.Listener {
 	})
 	mux.HandleFunc("/hosts", func(w http.ResponseWriter, r *http.Request) {
 		var given simulator.LabHost
+		if answered(w, r, &given) {
+			return
+		}
+		answer(w, nil, given.Apply())
+	})
+	mux.HandleFunc("/clusters", func(w http.ResponseWriter, r *http.Request) {
+		var given simulator.LabCluster
 		if answered(w, r, &given) {
 			return
 		}

@@ -17,6 +17,7 @@ type LabDatastore struct {
 	Hosts       []string `json:"hosts"`
 	CapacityGib int64    `json:"capacity_gib"`
 	FreeGib     int64    `json:"free_gib"`
+	Folder      string   `json:"folder"` // what its folder's name begins with, where several datacenters have one of that name
 }
 
 // Add makes the datastore in the folder of the first host's datacenter; its files lie in path, which exists.

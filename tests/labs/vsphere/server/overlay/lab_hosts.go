@@ -171,3 +171,52 @@ func (h *HostSystem) labRunsVms() bool {
 	}
 	return false
 }
+
+// LabCluster changes what a cluster does by itself, and its rules and groups of VMs and hosts; absent is unchanged.
+type LabCluster struct {
+	Name     string        `json:"name"`
+	Behavior string        `json:"behavior"` // of DRS: manual, partiallyAutomated or fullyAutomated
+	Rules    []LabHostRule `json:"rules"`
+}
+
+// LabHostRule binds VMs to hosts, or keeps them away from these.
+type LabHostRule struct {
+	Name      string   `json:"name"`
+	VMs       []string `json:"vms"`
+	Hosts     []string `json:"hosts"`
+	Away      bool     `json:"away"`
+	Mandatory bool     `json:"mandatory"`
+}
+
+// Apply makes the change.
+func (c LabCluster) Apply() error {
+	cluster, ok := labByName("ClusterComputeResource", c.Name).(*ClusterComputeResource)
+	if !ok {
+		return fmt.Errorf("there is no cluster %s", c.Name)
+	}
+	config := cluster.ConfigurationEx.(*types.ClusterConfigInfoEx)
+	if c.Behavior != "" {
+		config.DrsConfig.Enabled, config.DrsConfig.DefaultVmBehavior = types.NewBool(true), types.DrsBehavior(c.Behavior)
+	}
+	yes := types.NewBool(true)
+	for _, given := range c.Rules {
+		vms, hosts := &types.ClusterVmGroup{}, &types.ClusterHostGroup{}
+		vms.Name, hosts.Name = given.Name+" VMs", given.Name+" hosts"
+		for _, name := range given.VMs {
+			vms.Vm = append(vms.Vm, labByName("VirtualMachine", name).Reference())
+		}
+		for _, name := range given.Hosts {
+			hosts.Host = append(hosts.Host, labByName("HostSystem", name).Reference())
+		}
+		rule := &types.ClusterVmHostRuleInfo{VmGroupName: vms.Name}
+		rule.Name, rule.Enabled, rule.Mandatory = given.Name, yes, types.NewBool(given.Mandatory)
+		if given.Away {
+			rule.AntiAffineHostGroupName = hosts.Name
+		} else {
+			rule.AffineHostGroupName = hosts.Name
+		}
+		config.Group = append(config.Group, vms, hosts)
+		config.Rule = append(config.Rule, rule)
+	}
+	return nil
+}

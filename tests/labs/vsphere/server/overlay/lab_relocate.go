@@ -77,6 +77,9 @@ func (vm *VirtualMachine) labHostTakes(host *HostSystem, spec *types.VirtualMach
 	if moves && host.Runtime.InMaintenanceMode {
 		return &types.InvalidState{}
 	}
+	if spec.Folder == nil && Map.getEntityDatacenter(&host.HostSystem) != Map.getEntityDatacenter(vm) {
+		return &types.InvalidArgument{InvalidProperty: "spec.folder"}
+	}
 	pool := *vm.ResourcePool
 	if spec.Pool != nil {
 		pool = *spec.Pool
@@ -211,6 +214,13 @@ func (vm *VirtualMachine) labApply(spec *types.VirtualMachineRelocateSpec) types
 		Map.RemoveReference(before, &before.Vm, vm.Self)
 		Map.AddReference(next, &next.Vm, vm.Self)
 		changes = append(changes, "resourcePool", spec.Pool)
+	}
+	if spec.Folder != nil && *spec.Folder != *vm.Parent {
+		before, _ := asFolderMO(Map.Get(*vm.Parent))
+		next, _ := asFolderMO(Map.Get(*spec.Folder))
+		Map.RemoveReference(before, &before.ChildEntity, vm.Self)
+		Map.AddReference(next, &next.ChildEntity, vm.Self)
+		changes = append(changes, "parent", spec.Folder)
 	}
 	labUpdate(vm, changes...)
 	return nil
