@@ -47,6 +47,7 @@ class VCenter:
         self._options: VsphereOptions = options.vsphere
         self._patience = options.connect_timeout_seconds
         self._link: Link | None = None
+        self._closed = False
         self._lock = threading.Lock()
 
     @property
@@ -88,7 +89,7 @@ class VCenter:
     def close(self) -> None:
         """Log out. Never raises: a session that cannot be ended now ends by itself when it is idle."""
         with self._lock:
-            link, self._link = self._link, None
+            link, self._link, self._closed = self._link, None, True
         if link is not None:
             _log_out(link)
 
@@ -106,6 +107,8 @@ class VCenter:
             return self._link
 
     def _open(self) -> Link:
+        if self._closed:
+            raise HostUnreachable(self.hostname, f"The session with {self.hostname} was closed.", hint="Run the task again.")
         context = _context(self._options)
         self._knock(context)
         given = self._options

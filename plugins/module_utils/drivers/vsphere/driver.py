@@ -42,7 +42,7 @@ class VsphereDriver:
 
     name = "vsphere"
     capabilities = Capabilities(live_storage=True, live_host_storage=True, cold=True, suspended=True, needs_controller=frozenset(STOPPED_MODES))
-    poll_seconds = 0.1
+    poll_seconds = 0.05
 
     def __init__(self, options: SiteOptions) -> None:
         self.clock: Clock = WallClock()
@@ -61,6 +61,7 @@ class VsphereDriver:
 
     def close(self) -> None:
         """Log out. Moves under way go on: vCenter carries them."""
+        self._moves.close()
         self._center.close()
 
     # reading

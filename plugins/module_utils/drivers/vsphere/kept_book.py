@@ -11,6 +11,7 @@ the lock of that object until it removes it. Each definition has a key of its ow
 from __future__ import annotations
 
 import random
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -36,16 +37,19 @@ class KeptBook:
 
     def __init__(self, center: VCenter) -> None:
         self._center = center
+        self._key: int | None = None
+        self._own: dict[str, threading.Lock] = {}
+        self._guard = threading.Lock()
 
     def read(self, ref: Any) -> Kept:
         """What is kept with the object now."""
-        return self._center.run("reading what is kept with it", lambda link: _read(link, ref, _key(link)))
+        return self._center.run("reading what is kept with it", lambda link: _read(link, ref, self._known_key(link)))
 
     def read_all(self, refs: Sequence[Any], kind: str) -> dict[str, Kept]:
         """What is kept with each of these objects of one type, by id, in two calls."""
 
         def ask(link: Link) -> dict[str, Kept]:
-            key = _key(link)
+            key = self._known_key(link)
             return {moid: kept_of(entry["customValue"], key) for moid, entry in read(link, refs, kind, ["customValue"]).items()}
 
         return self._center.run("reading what is kept with hosts", ask)
@@ -54,7 +58,8 @@ class KeptBook:
         """Read, change and write under the object's lock; gives what the change gives. Raises OperationInProgress where the lock is not to be had."""
 
         def once(link: Link) -> Result:
-            key = _key(link) or _make_attribute(link)
+            known = self._known_key(link)
+            key = _make_attribute(link) if known is None else known
             with _lock(link, moid_of(ref)) as lock:
                 before = _read(link, ref, key)
                 if before is CLOSED:
@@ -63,12 +68,24 @@ class KeptBook:
                 after, result = change(before)
                 if after == before:
                     return result
-                if lock not in {field.key for field in _fields(link)}:
+                if not {lock, key} <= {field.key for field in _fields(link)}:
+                    self._key = None
                     raise OperationInProgress("the lock was taken away while it was held", hint="Run the task again.")
                 _manager(link).SetField(ref, key, kept_text(after))
                 return result
 
-        return self._center.run(doing, once)
+        with self._own_lock(moid_of(ref)):  # threads of one process wait for each other here, and not at the server
+            return self._center.run(doing, once)
+
+    def _own_lock(self, moid: str) -> threading.Lock:
+        with self._guard:
+            return self._own.setdefault(moid, threading.Lock())
+
+    def _known_key(self, link: Link) -> int | None:
+        """The attribute's key: asked for until there is one, and then believed until a change finds it gone."""
+        if self._key is None:
+            self._key = _key(link)
+        return self._key
 
 
 def _manager(link: Link) -> Any:

@@ -31,7 +31,8 @@ from .relocate_spec import noted_volumes
 from .settle import drop_home, finish, put_note, roll_back
 from .snapshot import moving_tasks
 from .stopped import RelocateJob, StopControl, StopSteps
-from .tasks import TaskState, states_of
+from .task_watch import TaskWatch
+from .tasks import TaskState
 from .verify import verify
 
 
@@ -40,7 +41,12 @@ class Moves:
 
     def __init__(self, center: VCenter, inventory_of: Callable[[], Inventory]) -> None:
         self._center = center
+        self._watch = TaskWatch(center)
         self._inventory_of = inventory_of
+
+    def close(self) -> None:
+        """Watch no more; what is under way goes on."""
+        self._watch.close()
 
     def check(self, migration: Migration) -> tuple[Reason, ...]:
         """See ``driver.Driver``."""
@@ -97,9 +103,9 @@ class Moves:
         return migration_of(found, note), RelocateJob(self._task_of(found.vm))
 
     def poll(self, jobs: Sequence[Job]) -> tuple[Progress, ...]:
-        """All of them in one call."""
+        """As the thread that watches the tasks knows it; no call."""
         tasks = [_handle(job).task for job in jobs]
-        states = states_of(self._center, [task for task in tasks if task is not None])
+        states = self._watch.states_of([task for task in tasks if task is not None])
         return tuple(_progress(job, states[moid_of(task)]) if task is not None else _before_the_task(job) for job, task in zip(jobs, tasks, strict=True))
 
     def cancel(self, job: Job) -> None:

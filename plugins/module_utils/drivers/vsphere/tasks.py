@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,13 +35,15 @@ def states_of(center: VCenter, tasks: Sequence[Any]) -> dict[str, TaskState]:
     """The states of all these tasks, by id, in one call."""
     found = center.run("reading tasks", lambda link: read(link, tasks, "Task", PATHS))
     gone = TaskState(ended=True, known=False)
-    return {moid_of(task): _state(found[moid_of(task)]) if moid_of(task) in found else gone for task in tasks}
+    return {moid_of(task): state_of(found[moid_of(task)].values) if moid_of(task) in found else gone for task in tasks}
 
 
-def _state(entry: Any) -> TaskState:
-    state = str(entry["info.state"])
-    percent = 100.0 if state == "success" else float(entry["info.progress"] or 0)
-    return TaskState(state in ("success", "error"), percent, entry["info.error"], bool(entry["info.cancelled"]))
+def state_of(told: Mapping[str, Any], before: TaskState = TaskState(ended=False)) -> TaskState:
+    """The state that these properties of a task tell, by path; what they do not tell is as before."""
+    state = str(told["info.state"]) if "info.state" in told else ""
+    percent = 100.0 if state == "success" else float(told["info.progress"] or 0) if "info.progress" in told else before.percent
+    ended = state in ("success", "error") if state else before.ended
+    return TaskState(ended, percent, told.get("info.error", before.fault), bool(told.get("info.cancelled", before.cancelled)))
 
 
 def wait_for(center: VCenter, task: Any, doing: str, seconds: float) -> Any:

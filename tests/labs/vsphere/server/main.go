@@ -32,7 +32,11 @@ func main() {
 	hosts := flag.Int("hosts", 3, "number of hosts in each")
 	datacenters := flag.Int("datacenters", 1, "number of datacenters")
 	vms := flag.Int("vms", 0, "number of VMs in each cluster, all alike; for measurements")
+	verbose := flag.Bool("verbose", false, "let the simulator tell what it does, on standard error")
 	flag.Parse()
+	if !*verbose {
+		log.SetOutput(io.Discard)
+	}
 
 	folder, err := os.MkdirTemp("", "vmops-vcenter-")
 	fatal(err)
