@@ -119,6 +119,11 @@ options:
           ca_path:
             description: A file with the certificates (PEM) of the authorities that are trusted. Without it those of the system are.
             type: path
+          read_tags:
+            description:
+              - Whether vCenter's tags are read too, as tags of hosts and pools and labels of VMs. They come over its REST API, with one question for each tag.
+            type: bool
+            default: false
       connect_timeout_seconds:
         description: How long a host may take to answer before it counts as unreachable.
         type: float

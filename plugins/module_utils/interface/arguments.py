@@ -62,6 +62,7 @@ def _vsphere_spec() -> Spec:
         "port": {"type": "int", "default": 443, "fallback": (env_fallback, ["VMWARE_PORT"])},
         "validate_certs": {"type": "bool", "default": True, "fallback": (env_fallback, ["VMWARE_VALIDATE_CERTS"])},
         "ca_path": {"type": "path"},
+        "read_tags": {"type": "bool", "default": False},
     }
 
 

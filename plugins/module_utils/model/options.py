@@ -103,7 +103,7 @@ class SimulatorOptions:
 @dataclass(frozen=True, slots=True)
 class VsphereOptions:
     """Only for ``driver: vsphere``: the vCenter server, or a single ESXi host, that is asked. ``ca_path`` is a file of trusted certificates (PEM); empty: the
-    system's. The password shows in no text that is made of this.
+    system's. ``read_tags``: vCenter's tags are read too. The password shows in no text that is made of this.
     """
 
     hostname: str = ""
@@ -112,6 +112,7 @@ class VsphereOptions:
     port: int = 443
     validate_certs: bool = True
     ca_path: str = ""
+    read_tags: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,12 @@ from __future__ import annotations
 import pytest
 from ansible_collections.vmops.migration.plugins.module_utils.drivers.driver import EVERYTHING, LIGHT, Scope
 from ansible_collections.vmops.migration.plugins.module_utils.drivers.vsphere.driver import VsphereDriver
+from ansible_collections.vmops.migration.plugins.module_utils.drivers.vsphere.tags import TagReader
 from ansible_collections.vmops.migration.plugins.module_utils.model.errors import InputError
 from ansible_collections.vmops.migration.plugins.module_utils.model.host import HostState, MaintenanceState
 from ansible_collections.vmops.migration.plugins.module_utils.model.pool import PoolScope, VolumeKind
 from ansible_collections.vmops.migration.plugins.module_utils.model.vm import PowerState
+from pyVmomi import vim
 
 from tests.labs.vsphere.lab import VsphereLab
 
@@ -130,3 +132,32 @@ def test_a_vm_is_found_by_its_folder_where_its_name_is_not_enough(vsphere_lab: V
     assert site.find_vm("DC0/vm/team-a/web1", "vm").id == other
     with pytest.raises(InputError, match="web1"):
         site.find_vm("web1", "vm")
+
+
+def attach(lab: VsphereLab, tag: str, kind: str, moid: str) -> None:
+    """A new tag on one object, made as an operator's own tool would."""
+    with VsphereDriver(lab.site_options()) as driver:
+        rest = TagReader(driver._center)
+        category = {"create_spec": {"name": f"category of {tag}", "description": "", "cardinality": "MULTIPLE", "associable_types": []}}
+        made = rest._ask("POST", "/tagging/category", category)
+        made = rest._ask("POST", "/tagging/tag", {"create_spec": {"name": tag, "description": "", "category_id": made}})
+        body = {"object_id": {"id": moid, "type": kind}}
+        session = {"vmware-api-session-id": rest._session}
+        assert rest._exchange("POST", f"/tagging/tag-association/id:{made}?~action=attach", body, session)[0] == 200
+        rest.close()
+
+
+def test_tags_are_read_where_that_is_asked_for(vsphere_lab: VsphereLab) -> None:
+    first, second, _third = vsphere_lab.hosts
+    web = vsphere_lab.add_vm("web1", first)
+    attach(vsphere_lab, "gpu", "HostSystem", vsphere_lab.host(second)._moId)
+    attach(vsphere_lab, "ssd", "Datastore", vsphere_lab.named(vim.Datastore, "shared")._moId)
+    attach(vsphere_lab, "gold", "VirtualMachine", web)
+    with VsphereDriver(vsphere_lab.site_options(read_tags=True)) as driver:
+        site = driver.snapshot(EVERYTHING)
+        part = driver.snapshot(Scope(only_hosts=frozenset({first, second})))
+    for seen in (site, part):
+        assert {host.name: host.tags for host in seen.hosts}[second] == {"gpu"}
+        assert (seen.host_by_name[first].tags, seen.pool_by_id["shared"].tags, seen.vm_by_id[web].labels) == (frozenset(), {"ssd"}, {"gold"})
+    with VsphereDriver(vsphere_lab.site_options()) as driver:
+        assert driver.snapshot(EVERYTHING).pool_by_id["shared"].tags == frozenset()

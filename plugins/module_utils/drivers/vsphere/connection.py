@@ -11,8 +11,8 @@ import importlib
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -72,17 +72,26 @@ class VCenter:
         except failures() as error:
             raise of_call(error, doing, self.hostname) from None
 
-    @contextmanager
-    def file(self, path: str) -> Iterator[http.client.HTTPResponse]:
-        """The answer of the server's file server to a question for that path, in the same session and with the same trust. Raises HostUnreachable."""
+    @property
+    def credentials(self) -> tuple[str, str]:
+        """User and password, for an API that has sessions of its own."""
+        return self._options.username, self._options.password
+
+    def file(self, path: str) -> AbstractContextManager[http.client.HTTPResponse]:
+        """The answer of the server's file server to a question for that path, in the same session."""
         cookie = str(self._opened().service._stub.cookie).partition(";")[0]
+        return self.exchange("GET", path, {"Cookie": cookie})
+
+    @contextmanager
+    def exchange(self, method: str, path: str, headers: Mapping[str, str], body: bytes | None = None) -> Iterator[http.client.HTTPResponse]:
+        """The answer to a question over HTTP that is none of the SOAP API, with the same trust. Raises HostUnreachable."""
         given = self._options
         connection = http.client.HTTPSConnection(given.hostname, given.port, timeout=ANSWER_SECONDS, context=_context(given))
         try:
-            connection.request("GET", path, headers={"Cookie": cookie})
+            connection.request(method, path, body, dict(headers))
             yield connection.getresponse()
         except (http.client.HTTPException, OSError) as error:
-            raise of_call(error, "reading a file", self.hostname) from None
+            raise of_call(error, f"asking for {path.partition('?')[0]}", self.hostname) from None
         finally:
             connection.close()
 

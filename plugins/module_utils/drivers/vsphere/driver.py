@@ -62,6 +62,7 @@ class VsphereDriver:
     def close(self) -> None:
         """Log out. Moves under way go on: vCenter carries them."""
         self._moves.close()
+        self._reader.close()
         self._center.close()
 
     # reading

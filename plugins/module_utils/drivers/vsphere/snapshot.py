@@ -12,6 +12,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from ...model.errors import MigrationError
 from ...model.options import SiteOptions
 from ...model.overlay import apply_overlay
 from ...model.reason import Reason, warning
@@ -26,6 +27,7 @@ from .host_reader import HOST_PATHS, POOL_PATHS, host_of, pool_of
 from .inventory import PLACES, Inventory
 from .library import vim
 from .properties import Entry, collect, moid_of, read
+from .tags import TagReader, Tags
 from .vm_notes import text_of
 from .vm_reader import FULL_PATHS, LIGHT_PATHS, full_vm, light_vm
 
@@ -43,15 +45,39 @@ class SnapshotReader:
         self._options = options
         self._inventory: Inventory | None = None
         self._lock = threading.Lock()
+        self._tags = TagReader(center)
+        self._tagged: Tags = {}
+
+    def close(self) -> None:
+        """Give back what it has opened beside the session."""
+        self._tags.close()
 
     def take(self, scope: Scope) -> Site:
         """A fresh snapshot with the overlay applied."""
         site, inventory = self._center.run("reading the inventory", lambda link: self._read(link, scope))
         with self._lock:
             self._inventory = inventory
+        if self._options.vsphere.read_tags:
+            site = self._with_tags(site, is_whole=scope.only_hosts is None)
         if scope.volumes_of:
             site = dataclasses.replace(site, volumes=loose_volumes(self._center, inventory, scope.volumes_of))
         return apply_overlay(site, self._options, is_whole=scope.only_hosts is None)
+
+    def _with_tags(self, site: Site, *, is_whole: bool) -> Site:
+        """With the tags of hosts, datastores and VMs; they are read anew for the whole site only."""
+        if is_whole or not self._tagged:
+            try:
+                self._tagged = self._tags.read()
+            except MigrationError as error:
+                told = warning("tags_unread", f"Tags were not read: {error.message}", error.hint)
+                return dataclasses.replace(site, warnings=(*site.warnings, told))
+        tags, none = self._tagged, frozenset[str]()
+        return dataclasses.replace(
+            site,
+            hosts=tuple(dataclasses.replace(host, tags=host.tags | tags.get(host.id, none)) for host in site.hosts),
+            pools=tuple(dataclasses.replace(pool, tags=pool.tags | tags.get(pool.identity or "", none)) for pool in site.pools),
+            vms=tuple(dataclasses.replace(vm, labels=vm.labels | tags[vm.id]) if vm.id in tags else vm for vm in site.vms),
+        )
 
     def inventory(self) -> Inventory:
         """The inventory of the last snapshot; read now where there was none yet."""
