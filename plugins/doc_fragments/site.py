@@ -70,6 +70,8 @@ options:
         description:
           - How many migrations may run at once.
           - C(migrations_per_host), C(migrations_per_link), C(migrations_per_pool); other figures for single ones by name in C(hosts), C(links), C(pools).
+          - C(storage_migration_units) is how many of a host's a migration takes that copies disks.
+          - With O(site.driver=vsphere) the defaults are vSphere's own.
         type: dict
       overlay_file:
         description:

@@ -29,30 +29,25 @@ class Slots:
         """True where every unit that it needs is free."""
         if self._parallel and self._running >= self._parallel:
             return False
-        return all(self._used[unit] + self._foreign[unit] < self._limit(unit) for unit in units_of(migration))
+        return all(self._used[unit] + self._foreign[unit] + cost <= self._limits.of(*unit) for unit, cost in self._costs(migration).items())
+
+    def _costs(self, migration: Migration) -> dict[Unit, int]:
+        copies = any(move.moves and move.bytes_to_copy for move in migration.volumes)
+        return {unit: self._limits.cost(*unit, copies_disks=copies) for unit in units_of(migration)}
 
     def take(self, migration: Migration) -> None:
         """Occupy its units."""
         self._running += 1
-        self._used.update(units_of(migration))
+        self._used.update(self._costs(migration))
 
     def give(self, migration: Migration) -> None:
         """Free its units."""
         self._running -= 1
-        self._used.subtract(units_of(migration))
+        self._used.subtract(self._costs(migration))
 
     def count_foreign(self, hosts: Iterable[str]) -> None:
         """Set the units that migrations of others occupy: one entry per end of each of them."""
         self._foreign = Counter(("host", host) for host in hosts if host)
-
-    def _limit(self, unit: Unit) -> int:
-        kind, name = unit
-        limits = self._limits
-        if kind == "host":
-            return limits.hosts.get(name, limits.migrations_per_host)
-        if kind == "link":
-            return limits.links.get(name, limits.migrations_per_link)
-        return limits.pools.get(name, limits.migrations_per_pool)
 
 
 def units_of(migration: Migration) -> list[Unit]:

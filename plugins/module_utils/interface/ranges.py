@@ -73,7 +73,7 @@ def _site_numbers(site: SiteOptions) -> Iterator[tuple[str, float | None]]:
             yield f"site.hosts.{name}.{fact}", getattr(host, fact)
     for name, link in site.links.items():
         yield f"site.links.{name}.bandwidth_mbps", link.bandwidth_mbps
-    for fact in ("migrations_per_host", "migrations_per_link", "migrations_per_pool"):
+    for fact in ("migrations_per_host", "migrations_per_link", "migrations_per_pool", "storage_migration_units"):
         yield f"site.limits.{fact}", getattr(site.limits, fact)
     for fact in ("hosts", "links", "pools"):
         for name, value in getattr(site.limits, fact).items():

@@ -31,15 +31,29 @@ class Link:
 class Limits:
     """How many migrations may run at once: per host (incoming and outgoing together), per link, per pool.
 
+    A migration takes one unit of each; one that copies disks takes ``storage_migration_units`` of its hosts' (never more than a host has).
     ``hosts``, ``links`` and ``pools`` hold other figures for single ones, by name. Where the defaults come from: docs/limits.md.
     """
 
     migrations_per_host: int = 4
     migrations_per_link: int = 8
     migrations_per_pool: int = 4
+    storage_migration_units: int = 1
     hosts: Mapping[str, int] = field(default_factory=dict)
     links: Mapping[str, int] = field(default_factory=dict)
     pools: Mapping[str, int] = field(default_factory=dict)
+
+    def of(self, kind: str, name: str) -> int:
+        """The units of one host, link or pool."""
+        if kind == "host":
+            return self.hosts.get(name, self.migrations_per_host)
+        if kind == "link":
+            return self.links.get(name, self.migrations_per_link)
+        return self.pools.get(name, self.migrations_per_pool)
+
+    def cost(self, kind: str, name: str, *, copies_disks: bool) -> int:
+        """How many of them one migration takes."""
+        return min(self.storage_migration_units, self.of(kind, name)) if kind == "host" and copies_disks else 1
 
 
 @dataclass(frozen=True)

@@ -73,10 +73,13 @@ class Admission:
     def _units(self, job: Job) -> tuple[Unit, ...]:
         return (WHOLE_RUN, *job.units)
 
+    def _has_room(self, job: Job, unit: Unit) -> bool:
+        return self._used[unit] + self._capacity.cost(job, unit) <= self._capacity.units(unit)
+
     def _blocked_by(self, job: Job) -> Unit | Channel | None:
         """The first unit without a free slot, or channel without enough bandwidth."""
         for unit in self._units(job):
-            if self._used[unit] >= self._capacity.units(unit):
+            if not self._has_room(job, unit):
                 return unit
         for channel in job.route.channels if self._unshared else ():
             taken_mbps = sum(self._jobs[rank].route.bandwidth_mbps for rank in self._on[channel])
@@ -91,7 +94,7 @@ class Admission:
             heapq.heappush(self._waiting[blocker], rank)
             return
         for unit in self._units(job):
-            self._used[unit] += 1
+            self._used[unit] += self._capacity.cost(job, unit)
         self._running[rank] = _Running(job, rank, now, 1.0, 1.0, 0.0, now)
         for channel in job.route.channels:
             self._on[channel].add(rank)
@@ -106,7 +109,7 @@ class Admission:
         for channel in job.route.channels:
             self._on[channel].discard(rank)
         for unit in self._units(job):
-            self._used[unit] -= 1
+            self._used[unit] -= self._capacity.cost(job, unit)
         self._share(job, now)
         ready = []
         for follower in self._followers[job.id]:
@@ -121,7 +124,7 @@ class Admission:
     def _admit(self, ready: list[int], freed: tuple[Unit, ...], now: float) -> None:
         """Try those that were waiting for what has come free, in their order."""
         while True:
-            heads = [(self._waiting[unit][0], unit) for unit in freed if self._waiting[unit] and self._used[unit] < self._capacity.units(unit)]
+            heads = [(self._waiting[unit][0], unit) for unit in freed if self._waiting[unit] and self._has_room(self._jobs[self._waiting[unit][0]], unit)]
             if ready and (not heads or ready[0] < min(heads)[0]):
                 rank = ready.pop(0)
             elif heads:

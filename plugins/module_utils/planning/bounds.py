@@ -30,7 +30,7 @@ def _units(jobs: Sequence[Job], capacity: Capacity) -> list[Binding]:
     work: dict[Unit, float] = defaultdict(float)
     for job in jobs:
         for unit in (*job.units, ("run", "")):
-            work[unit] += job.best_seconds
+            work[unit] += job.best_seconds * capacity.cost(job, unit)
     names = {("run", ""): "all moves (parallel)"}
     return [Binding(unit[0], names.get(unit, unit[1]), seconds / capacity.units(unit)) for unit, seconds in work.items()]
 

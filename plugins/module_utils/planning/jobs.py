@@ -84,13 +84,9 @@ class Capacity:
     channels_mbps: Mapping[Channel, float]
 
     def units(self, unit: Unit) -> float:
-        """How many jobs may occupy the unit at once."""
-        kind, name = unit
-        limits = self.limits
-        if unit == WHOLE_RUN:
-            return self.parallel or float("inf")
-        if kind == "host":
-            return limits.hosts.get(name, limits.migrations_per_host)
-        if kind == "link":
-            return limits.links.get(name, limits.migrations_per_link)
-        return limits.pools.get(name, limits.migrations_per_pool)
+        """How many units there are; a job occupies one of most of them."""
+        return self.parallel or float("inf") if unit == WHOLE_RUN else self.limits.of(*unit)
+
+    def cost(self, job: Job, unit: Unit) -> int:
+        """How many of them the job takes."""
+        return self.limits.cost(*unit, copies_disks=job.disk_bytes > 0)

@@ -134,6 +134,7 @@ def _movable(site: Site, request: PlanRequest, vms: Sequence[Vm]) -> list[Vm]:
 
 def _check_limits(limits: Limits) -> None:
     figures = {f"migrations_per_{kind}": getattr(limits, f"migrations_per_{kind}") for kind in ("host", "link", "pool")}
+    figures["storage_migration_units"] = limits.storage_migration_units
     for kind in ("hosts", "links", "pools"):
         figures.update({f"{kind}.{name}": figure for name, figure in getattr(limits, kind).items()})
     for name, figure in sorted(figures.items()):

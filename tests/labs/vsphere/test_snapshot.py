@@ -161,3 +161,16 @@ def test_tags_are_read_where_that_is_asked_for(vsphere_lab: VsphereLab) -> None:
         assert (seen.host_by_name[first].tags, seen.pool_by_id["shared"].tags, seen.vm_by_id[web].labels) == (frozenset(), {"ssd"}, {"gold"})
     with VsphereDriver(vsphere_lab.site_options()) as driver:
         assert driver.snapshot(EVERYTHING).pool_by_id["shared"].tags == frozenset()
+
+
+def test_links_and_what_vsphere_makes_of_them_at_once(vsphere_lab: VsphereLab) -> None:
+    first, second, _third = vsphere_lab.hosts
+    vsphere_lab.control("hosts", name=second, link_mbps=1000)
+    with VsphereDriver(vsphere_lab.site_options()) as driver:
+        site = driver.snapshot(EVERYTHING)
+        part = driver.snapshot(Scope(only_hosts=frozenset({second})))
+    assert [(host.migration_link_mbps, host.management_link_mbps) for host in site.hosts] == [(10000, 10000), (1000, 1000), (10000, 10000)]
+    assert part.host_by_name[second].migration_link_mbps == 1000
+    limits = site.limits
+    assert (limits.of("host", first), limits.of("host", second), limits.of("pool", "shared")) == (8, 4, 8)
+    assert limits.cost("host", first, copies_disks=True) == 4

@@ -63,3 +63,23 @@ def test_a_whole_run_may_be_capped() -> None:
     slots = Slots(Limits(migrations_per_host=9), parallel=1)
     slots.take(a_move(1))
     assert not slots.fits(a_move(2, source="kvm5", target="kvm6"))
+
+
+def test_a_move_that_copies_disks_may_take_several_units_of_its_hosts() -> None:
+    slots = Slots(Limits(migrations_per_host=8, storage_migration_units=4))
+    copied = (VolumeMove("v1", "kvm1/local", "kvm2/local", 10),)
+    slots.take(a_move(1, volumes=copied))
+    for number in range(2, 6):
+        assert slots.fits(a_move(number))
+        slots.take(a_move(number))
+    assert not slots.fits(a_move(6))
+    slots.give(a_move(1, volumes=copied))
+    assert slots.fits(a_move(6, volumes=copied))
+
+
+def test_a_host_with_fewer_units_than_such_a_move_takes_makes_one_at_a_time() -> None:
+    slots = Slots(Limits(migrations_per_host=2, storage_migration_units=4))
+    copied = (VolumeMove("v1", "kvm1/local", "kvm2/local", 10),)
+    assert slots.fits(a_move(1, volumes=copied))
+    slots.take(a_move(1, volumes=copied))
+    assert not slots.fits(a_move(2))

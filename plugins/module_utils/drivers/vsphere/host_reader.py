@@ -12,6 +12,7 @@ from typing import Any
 
 from ...model.host import Host, HostNetwork, HostState, Maintenance, MaintenanceState
 from ...model.pool import Pool, PoolScope
+from .host_links import link_mbps
 from .host_notes import kept_of
 from .inventory import Inventory
 from .properties import Entry, moid_of
@@ -83,6 +84,9 @@ def host_of(entry: Entry, inventory: Inventory, key: int | None) -> Host:
         pools=frozenset(place.datastores),
         networks=_networks(place.networks),
         migration_address=vmotion_address(entry["config.virtualNicManagerInfo.netConfig"] or ()),
+        migration_link_mbps=link_mbps(entry, "migration"),
+        management_link_mbps=link_mbps(entry, "management"),
+        storage_link_mbps=link_mbps(entry, "storage"),
         max_hardware_version=hardware_of(version),
         has_vmotion=entry["summary.config.vmotionEnabled"],
         restart_pending=entry["summary.rebootRequired"],

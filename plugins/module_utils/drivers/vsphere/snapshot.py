@@ -22,6 +22,7 @@ from ..driver import Scope
 from .cluster_rules import automation_of, bound, groups_of, host_rules_of
 from .connection import Link, VCenter
 from .datastore_files import loose_volumes
+from .host_links import LINK_PATHS, limits_of
 from .host_notes import ATTRIBUTE
 from .host_reader import HOST_PATHS, POOL_PATHS, host_of, pool_of
 from .inventory import PLACES, Inventory
@@ -31,7 +32,7 @@ from .tags import TagReader, Tags
 from .vm_notes import text_of
 from .vm_reader import FULL_PATHS, LIGHT_PATHS, full_vm, light_vm
 
-WANTS = {**PLACES, "HostSystem": HOST_PATHS, "Datastore": POOL_PATHS, "VirtualMachine": LIGHT_PATHS}
+WANTS = {**PLACES, "HostSystem": (*HOST_PATHS, *LINK_PATHS), "Datastore": POOL_PATHS, "VirtualMachine": LIGHT_PATHS}
 _TASK_PATHS = ("info.state", "info.descriptionId")
 MOVING = ("VirtualMachine.relocate", "VirtualMachine.migrate", "Drm.ExecuteVMotionLRO", "Drm.ExecuteVmotionPrivateLRO")
 """Descriptions of the tasks that take a VM to another host or datastore; DRS has words of its own."""
@@ -114,6 +115,7 @@ class SnapshotReader:
             pools=tuple(sorted(pools, key=lambda pool: pool.id)),
             vms=tuple(sorted(vms, key=lambda vm: (vm.host, vm.name, vm.id))),
             affinity_groups=groups_of(inventory),
+            limits=limits_of(hosts),
             warnings=(*warnings, *automation_of(inventory)),
         )
         return site, inventory
@@ -129,7 +131,8 @@ class SnapshotReader:
         hosts = read(link, (places.host(name).ref for name in sorted(names)), "HostSystem", (*HOST_PATHS, "vm"))
         stores = read(link, (ref for host in hosts.values() for ref in host["datastore"] or ()), "Datastore", POOL_PATHS)
         vms = read(link, (ref for host in hosts.values() for ref in host["vm"] or ()), "VirtualMachine", LIGHT_PATHS)
-        return {**places.entries, **hosts, **stores, **vms}
+        known = {moid: dataclasses.replace(host, values={**places.entries[moid].values, **host.values}) for moid, host in hosts.items()}
+        return {**places.entries, **known, **stores, **vms}
 
     @staticmethod
     def _in_full(link: Link, scope: Scope, light: Mapping[str, Vm], entries: Mapping[str, Entry], inventory: Inventory) -> tuple[list[Vm], tuple[Reason, ...]]:

@@ -23,7 +23,8 @@ type LabHost struct {
 	Vmotion    *bool    `json:"vmotion"`
 	Version    string   `json:"version"` // such as 7.0.3
 	MemoryMib  int64    `json:"memory_mib"`
-	Networks   []string `json:"networks"` // the standard port groups that it offers, made where they are new; distributed ones stay
+	LinkMbps   int32    `json:"link_mbps"` // of all its physical adapters
+	Networks   []string `json:"networks"`  // the standard port groups that it offers, made where they are new; distributed ones stay
 }
 
 // Apply makes the change.
@@ -46,6 +47,9 @@ func (h LabHost) Apply() error {
 		if h.MemoryMib != 0 {
 			host.Summary.Hardware.MemorySize = h.MemoryMib << 20
 			host.Hardware.MemorySize = h.MemoryMib << 20
+		}
+		if h.LinkMbps != 0 {
+			labSetLinks(host, h.LinkMbps)
 		}
 		if h.Networks != nil {
 			labSetNetworks(host, h.Networks)
@@ -71,12 +75,14 @@ func PrepareLab() {
 func labSetVmotion(host *HostSystem, enabled bool) {
 	host.Summary.Config.VmotionEnabled = enabled
 	manager := &types.HostVirtualNicManagerInfo{}
-	nic := types.HostVirtualNic{Device: "vmk0", Key: "key-vim.host.VirtualNic-vmk0", Spec: types.HostVirtualNicSpec{Ip: &types.HostIpConfig{}}}
+	nic := types.HostVirtualNic{Device: "vmk0", Key: "key-vim.host.VirtualNic-vmk0", Portgroup: "Management Network"}
+	nic.Spec = types.HostVirtualNicSpec{Ip: &types.HostIpConfig{}}
 	config := types.VirtualNicManagerNetConfig{NicType: "vmotion", MultiSelectAllowed: true, CandidateVnic: []types.HostVirtualNic{nic}}
 	if enabled {
 		config.SelectedVnic = []string{nic.Key}
 	}
-	manager.NetConfig = append(manager.NetConfig, config)
+	management := types.VirtualNicManagerNetConfig{NicType: "management", CandidateVnic: []types.HostVirtualNic{nic}, SelectedVnic: []string{nic.Key}}
+	manager.NetConfig = append(manager.NetConfig, config, management)
 	if old := host.Config.VirtualNicManagerInfo; old != nil && len(old.NetConfig) > 0 && len(old.NetConfig[0].CandidateVnic) > 0 {
 		manager.NetConfig[0].CandidateVnic[0].Spec.Ip = old.NetConfig[0].CandidateVnic[0].Spec.Ip
 	}
@@ -85,6 +91,16 @@ func labSetVmotion(host *HostSystem, enabled bool) {
 
 func labSetAddress(host *HostSystem, address string) {
 	host.Config.VirtualNicManagerInfo.NetConfig[0].CandidateVnic[0].Spec.Ip = &types.HostIpConfig{IpAddress: address, SubnetMask: "255.255.0.0"}
+}
+
+// labSetLinks gives a host adapters of its own, of that speed; the model's hosts share theirs.
+func labSetLinks(host *HostSystem, mbps int32) {
+	network := *host.Config.Network
+	network.Pnic = append([]types.PhysicalNic{}, network.Pnic...)
+	for i := range network.Pnic {
+		network.Pnic[i].LinkSpeed = &types.PhysicalNicLinkInfo{SpeedMb: mbps, Duplex: true}
+	}
+	host.Config.Network = &network
 }
 
 // labSetNetworks gives a host these port groups, and keeps the distributed ones that it has.
