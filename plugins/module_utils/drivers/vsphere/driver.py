@@ -42,7 +42,7 @@ class VsphereDriver:
 
     name = "vsphere"
     capabilities = Capabilities(live_storage=True, live_host_storage=True, cold=True, suspended=True, needs_controller=frozenset(STOPPED_MODES))
-    poll_seconds = 0.05
+    poll_seconds = 0.02
 
     def __init__(self, options: SiteOptions) -> None:
         self.clock: Clock = WallClock()

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ...model.errors import InputError, MigrationError, StateConflict
@@ -32,17 +33,20 @@ _PATHS = (
     "runtime.connectionState",
     "recentTask",
 )
+NOTE_PATHS = ("name", "runtime.host", "config.extraConfig", "config.changeVersion")
+"""What a note is read and written by."""
+
 _CHECK_SECONDS = 60.0
 
 
-def vm_now(link: Link, moid: str) -> Entry | None:
-    """The VM of that id as it is now; None where it is gone."""
-    return read(link, [link.object(vim().VirtualMachine, moid)], "VirtualMachine", _PATHS).get(moid)
+def vm_now(link: Link, moid: str, paths: Sequence[str] = _PATHS) -> Entry | None:
+    """The VM of that id as it is now, by all that a move needs to know of it, or by these properties; None where it is gone."""
+    return read(link, [link.object(vim().VirtualMachine, moid)], "VirtualMachine", paths).get(moid)
 
 
-def find_vm(link: Link, moid: str, name: str) -> Entry:
+def find_vm(link: Link, moid: str, name: str, paths: Sequence[str] = _PATHS) -> Entry:
     """The same. Raises StateConflict (``object_gone``)."""
-    found = vm_now(link, moid)
+    found = vm_now(link, moid, paths)
     if found is None:
         raise StateConflict(f"VM {name} ({moid}) is gone.", code="object_gone", hint="Find out who removed it.")
     return found

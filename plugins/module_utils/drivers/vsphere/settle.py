@@ -19,7 +19,7 @@ from .errors import fault_text
 from .inventory import Inventory
 from .library import vim
 from .power import STOPPED_MODES, start_again
-from .precheck import find_vm, vm_now
+from .precheck import NOTE_PATHS, find_vm, vm_now
 from .properties import moid_of
 from .tasks import wait_for
 from .vm_notes import KEY, note_of, note_text, text_of
@@ -36,7 +36,7 @@ def put_note(center: VCenter, moid: str, name: str, note: VmNote | None) -> None
     wanted = note_text(note)
 
     def write(link: Link) -> tuple[object | None, bool]:
-        vm = find_vm(link, moid, name)
+        vm = find_vm(link, moid, name, NOTE_PATHS)
         if text_of(vm["config.extraConfig"]) == wanted:
             return None, True
         option = vim().option.OptionValue(key=KEY, value=wanted)
@@ -73,7 +73,7 @@ def finish(center: VCenter, migration: Migration, note: VmNote) -> tuple[Reason,
 def _restart(center: VCenter, migration: Migration, note: VmNote) -> None:
     if migration.mode not in STOPPED_MODES:
         return
-    vm = center.run("reading the VM", lambda link: vm_now(link, migration.vm))
+    vm = center.run("reading the VM", lambda link: vm_now(link, migration.vm, NOTE_PATHS))
     found = note_of(vm["config.extraConfig"]) if vm is not None else None
     if found is not None and found.operation_id == note.operation_id:
         start_again(center, migration.vm, migration.vm_name, found)
@@ -81,7 +81,7 @@ def _restart(center: VCenter, migration: Migration, note: VmNote) -> None:
 
 def roll_back(center: VCenter, migration: Migration, note: VmNote) -> tuple[Reason, ...]:
     """After ``at_source``: the note is put back as it was before, where it is the note of this operation."""
-    vm = center.run("reading the VM", lambda link: vm_now(link, migration.vm))
+    vm = center.run("reading the VM", lambda link: vm_now(link, migration.vm, NOTE_PATHS))
     found = note_of(vm["config.extraConfig"]) if vm is not None else None
     if found is not None and found.operation_id == note.operation_id:
         start_again(center, migration.vm, migration.vm_name, found)
@@ -91,7 +91,7 @@ def roll_back(center: VCenter, migration: Migration, note: VmNote) -> tuple[Reas
 
 def drop_home(center: VCenter, inventory: Inventory, moid: str, host: str) -> None:
     """Remove the note of a VM at rest on that host, in which only the home still mattered."""
-    vm = center.run("reading the VM", lambda link: vm_now(link, moid))
+    vm = center.run("reading the VM", lambda link: vm_now(link, moid, NOTE_PATHS))
     if vm is None or moid_of(vm["runtime.host"]) != inventory.host(host).moid:
         return
     note = note_of(vm["config.extraConfig"])
