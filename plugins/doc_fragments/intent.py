@@ -51,7 +51,9 @@ options:
     type: bool
     default: false
   network_map:
-    description: Networks of the destination by networks of the VM, where they have other names there.
+    description:
+      - Networks of the destination by networks of the VM, where they have other names there. The cards are attached to them with the move.
+      - A network that is not named keeps its name. What is named has to be on the destination, also where that has the old one, too.
     type: dict
   allow_downtime:
     description: The consent to stop or pause a VM that runs, where O(mode) or the timeout's action needs that.

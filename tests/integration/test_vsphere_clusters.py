@@ -16,7 +16,7 @@ pytest.importorskip("pyVmomi", reason="pyvmomi is not installed")
 
 from pyVmomi import vim
 
-from tests.integration.modules import Answer, evacuate, find_targets, migrate, reason_codes
+from tests.integration.modules import Answer, evacuate, evacuate_pools, find_targets, migrate, reason_codes
 from tests.labs.vsphere.lab import VsphereLab
 
 if TYPE_CHECKING:
@@ -182,6 +182,31 @@ def test_a_cluster_is_left_for_another_one_and_everyone_comes_home(clusters: Clu
     home = evacuate(clusters, clusters.a1, state="returned", type="host_storage", network_map={"guests-b": "VM Network"})  # type: ignore[arg-type]
     assert not home.failed, str(home)
     assert [(clusters.host(vm), clusters.disks(vm), clusters.networks(vm)) for vm in vms] == [(clusters.a1, ["store-a"], ["VM Network"])] * 3
+
+
+def pod_of(lab: VsphereLab, name: str, *stores: str) -> None:
+    """A datastore cluster with these datastores."""
+    members = [lab.named(vim.Datastore, store) for store in stores]
+    pod = members[0].parent.CreateStoragePod(name)
+    lab.wait(pod.MoveIntoFolder_Task(members))
+
+
+def test_a_datastore_cluster_stands_for_the_datastore_in_it_with_the_most_room(clusters: Clusters) -> None:
+    lab = clusters.lab
+    web = lab.add_vm("web1", clusters.a1, pools=("store-a", "store-a"))
+    lab.add_datastore("roomy-b", [clusters.b1, clusters.b2], capacity_gib=500, free_gib=499)
+    pod_of(lab, "pod-b", "fast-b", "roomy-b")
+    options = {"target_host": clusters.b1, "target_pool": "pod-b", "single_pool": True, "network_map": MAP}
+    answer = clusters.move("web1", **options)
+    assert not answer.failed, str(answer)
+    assert clusters.disks(web) == ["fast-b", "fast-b"] or clusters.disks(web) == ["roomy-b", "roomy-b"]
+    assert not clusters.move("web1", **options).changed
+    emptied = evacuate_pools(clusters, "fast-b", "roomy-b", state="evacuated", target_pools=["slow-b"])  # type: ignore[arg-type]
+    assert not emptied.failed, str(emptied)
+    assert clusters.disks(web) == ["slow-b", "slow-b"]
+    back = evacuate_pools(clusters, "slow-b", state="evacuated", target_pools=["pod-b"])  # type: ignore[arg-type]
+    assert not back.failed, str(back)
+    assert set(clusters.disks(web)) <= {"fast-b", "roomy-b"}
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from ..model.intent import Purpose
 from ..model.migration import MigrationType, Mode
 from ..model.request import PlanRequest
 from ..model.site import Site
+from ..planning.given_pools import group_of
 from .earlier import measured_moves
 from .intents import intent_of
 from .opening import unique
@@ -55,6 +56,9 @@ class PoolDrain:
         """The request for this look at the site. Raises InputError, HostUnreachable and StateConflict for a named target at the first look."""
         if not self._checked:
             _check_target_pools(site, self._target_pools)
+            members = (group_of(site, name) for name in self._target_pools)
+            inside = {pool.id for group in members for pool in group} - self._pools
+            self._intent = dataclasses.replace(self._intent, target_pools=self._intent.target_pools | inside)
             check_targets(site, self._target_hosts, "target_hosts")
             self._checked = True
         vms = self._selection.chosen(list(users_of(site, self._pools)))
@@ -77,6 +81,8 @@ def _check_target_pools(site: Site, names: tuple[str, ...]) -> None:
     for index, name in enumerate(names):
         option = f"target_pools[{index}]"
         pool = site.pool_by_id.get(name)
+        if pool is None and group_of(site, name):
+            continue
         if pool is None:
             known = ", ".join(sorted(site.pool_by_id)[:20]) or "none"
             raise InputError(option, f"pool {name!r} is not in the site.", code="pool_unknown", hint=f"Known pools: {known}.")

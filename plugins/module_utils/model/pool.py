@@ -33,7 +33,8 @@ class Pool:
     """A storage pool.
 
     ``id`` is unique in the site (``kvm1/local`` for one that belongs to a host), ``name`` is the hypervisor's own. ``identity`` tells pools on
-    several hosts apart or together (export, file-system id, datastore id); None: sharing cannot be inferred from facts.
+    several hosts apart or together (export, file-system id, datastore id); None: sharing cannot be inferred from facts. ``group`` is the cluster of datastores
+    that it belongs to (vSphere: datastore cluster): whoever names that as a target gets one of its pools.
     """
 
     id: str
@@ -50,6 +51,7 @@ class Pool:
     capacity_bytes: int | None = None
     free_bytes: int | None = None
     tags: frozenset[str] = frozenset()
+    group: str = ""
 
     @property
     def is_local(self) -> bool:

@@ -7,14 +7,16 @@
 from __future__ import annotations
 
 from ..model.errors import InputError
+from ..model.host import Host, MaintenanceState
 from ..model.intent import Intent
-from ..model.pool import Volume, VolumeKind
+from ..model.pool import Pool, Volume, VolumeKind
 from ..model.site import Site
 from ..model.vm import Vm
 
 
-def given_pools(site: Site, vm: Vm, intent: Intent) -> dict[str, str]:
-    """Pool ids by id of the volume. ``root_pool`` is for ROOT alone, for every volume with ``single_pool`` (CSV-16).
+def given_pools(site: Site, vm: Vm, host: Host, intent: Intent) -> dict[str, str]:
+    """Pool ids by id of the volume, for a VM that is on ``host`` afterwards. ``root_pool`` is for ROOT alone, for every volume with ``single_pool`` (CSV-16).
+    Where a cluster of datastores is named, one of its pools is chosen.
 
     Raises InputError: ``volume_unknown``, ``pool_unknown`` (CSV-17), ``mapping_contradictory``.
     """
@@ -31,12 +33,44 @@ def given_pools(site: Site, vm: Vm, intent: Intent) -> dict[str, str]:
         for volume in _aimed_at(vm, intent):
             if found.setdefault(volume.id, intent.root_pool) != intent.root_pool:
                 raise _contradiction(vm, f"volume {volume.id} is given to {found[volume.id]}, the target pool is {intent.root_pool}")
+    found = _members(site, vm, host, found, single=intent.single_pool)
     asked_for = {"target_pool": intent.root_pool} | {f"volume_pools.{named}": pool for named, pool in sorted(intent.volume_pools.items())}
     for option, pool in asked_for.items():
-        if pool and pool not in site.pool_by_id:
-            known = ", ".join(sorted(site.pool_by_id)[:20]) or "none"
+        if pool and pool not in site.pool_by_id and not group_of(site, pool):
+            known = ", ".join(sorted({*site.pool_by_id, *(pool.group for pool in site.pools if pool.group)})[:20]) or "none"
             raise InputError(option, f"pool {pool!r} is not in the site.", code="pool_unknown", hint=f"Known pools: {known}.")
     return found
+
+
+def group_of(site: Site, name: str) -> tuple[Pool, ...]:
+    """The pools of the cluster of datastores with that name; none where there is no such cluster."""
+    return tuple(pool for pool in site.pools if pool.group == name) if name else ()
+
+
+def _members(site: Site, vm: Vm, host: Host, given: dict[str, str], *, single: bool) -> dict[str, str]:
+    """With a pool in the place of every cluster of datastores: the one where the volume is, if the host reaches it, else the one with the most free share.
+    With ``single`` one and the same for all.
+    """
+    now = {volume.id: volume.pool for volume in vm.volumes}
+    found: dict[str, str] = {}
+    chosen: dict[str, str] = {}
+    for volume, name in given.items():
+        members = () if name in site.pool_by_id else group_of(site, name)
+        open_here = [pool for pool in members if pool.id in host.pools and pool.active and pool.maintenance.state is MaintenanceState.AVAILABLE]
+        if not members:
+            found[volume] = name
+            continue
+        at_home = next((pool.id for pool in open_here if pool.id == now.get(volume)), None)
+        member = at_home or min(open_here or members, key=preferred).id
+        found[volume] = chosen.setdefault(name, member) if single else member
+    return found
+
+
+def preferred(pool: Pool, taken_bytes: int = 0) -> tuple[float, str]:
+    """The key to sort pools by: free share after what is planned (unknown counts as none), then id."""
+    if not pool.capacity_bytes or pool.free_bytes is None:
+        return (1.0, pool.id)
+    return (-(pool.free_bytes - taken_bytes) / pool.capacity_bytes, pool.id)
 
 
 def find_volume(vm: Vm, named: str) -> Volume:

@@ -21,7 +21,7 @@ from ..rules.evaluate import evaluate_volume
 from ..rules.volume_case import VolumeCase, cluster_of
 from ..rules.volume_place import class_of
 from .copying import disk_copy
-from .given_pools import given_pools
+from .given_pools import given_pools, preferred
 from .space import PlannedSpace
 
 MOST_TRIES = 2000
@@ -76,7 +76,7 @@ class _Mapper:
     def __init__(self, site: Site, vm: Vm, host: Host, intent: Intent, consents: frozenset[str], space: PlannedSpace) -> None:
         self._site, self._vm, self._host, self._intent, self._consents, self._space = site, vm, host, intent, consents, space
         self._origin = site.host_by_name.get(vm.host)
-        self._given = given_pools(site, vm, intent)
+        self._given = given_pools(site, vm, host, intent)
         clusters = {cluster_of(site, site.pool_by_id[pool]) for pool in self._given.values()} - {""}
         self._clusters = sorted(clusters)
         self._cluster = self._clusters[0] if self._clusters else host.cluster
@@ -242,10 +242,3 @@ class _Mapper:
     def _staying(self, chosen: Mapping[str, str], free: list[Volume]) -> tuple[Volume, ...]:
         unplaced = {volume.id for volume in free}
         return tuple(volume for volume in self._vm.volumes if volume.id not in unplaced and chosen.get(volume.id, volume.pool) == volume.pool)
-
-
-def preferred(pool: Pool, taken_bytes: int = 0) -> tuple[float, str]:
-    """The key to sort pools by: free share after what is planned (unknown counts as none), then id."""
-    if not pool.capacity_bytes or pool.free_bytes is None:
-        return (1.0, pool.id)
-    return (-(pool.free_bytes - taken_bytes) / pool.capacity_bytes, pool.id)

@@ -24,8 +24,8 @@ from ..rules.volume_case import VolumeCase, cluster_of, pod_of
 from .against import once
 from .calibration import fit
 from .durations import estimate, with_disks
+from .given_pools import preferred
 from .intended import option_reasons, way_and_course
-from .mapping import preferred
 from .networks import Way, slow_copy
 from .routes import Routes
 from .space import PlannedSpace

@@ -135,4 +135,5 @@ def pool_of(entry: Entry, inventory: Inventory, key: int | None) -> Pool:
         maintenance=kept_of(entry["customValue"], key).maintenance,
         capacity_bytes=summary.capacity,
         free_bytes=summary.freeSpace,
+        group=inventory.group_of(entry),
     )

@@ -18,6 +18,7 @@ from .properties import Entry, Wants, moid_of
 PLACES: Wants = {
     "Datacenter": ("name", "parent", "vmFolder"),
     "Folder": ("name", "parent"),
+    "StoragePod": ("name", "parent"),
     "ComputeResource": ("name", "parent", "resourcePool", "configurationEx", "summary.currentEVCModeKey"),
     "Network": ("name",),
 }
@@ -126,6 +127,11 @@ class Inventory:
         """The datacenter of a datastore, which calls about files want to know; None on a single ESXi host."""
         found = self.datacenter_of(self._entries.get(store.moid))
         return found.ref if found is not None else None
+
+    def group_of(self, store: Entry) -> str:
+        """The name of the datastore cluster that a datastore is in; empty for none."""
+        parent = self._entries.get(moid_of(store["parent"])) if store["parent"] is not None else None
+        return str(parent["name"]) if parent is not None and parent.kind == "StoragePod" else ""
 
     def datacenter_path(self, store: DatastoreEntry) -> str:
         """The same by the names of its folders, as the datastore's files are asked for over HTTP: ``folder/datacenter``."""

@@ -89,13 +89,13 @@ class SnapshotReader:
     def refresh(self) -> Inventory:
         """The inventory as it is now, without VMs."""
         wants = {kind: paths for kind, paths in WANTS.items() if kind != "VirtualMachine"}
-        found = Inventory(self._center.run("reading the inventory", lambda link: collect(link, wants)))
+        found = Inventory(self._center.run("reading the inventory", lambda link: _complete(link, collect(link, wants))))
         with self._lock:
             self._inventory = found
         return found
 
     def _read(self, link: Link, scope: Scope) -> tuple[Site, Inventory]:
-        entries = collect(link, WANTS) if scope.only_hosts is None else self._entries_of(link, scope.only_hosts)
+        entries = _complete(link, collect(link, WANTS)) if scope.only_hosts is None else self._entries_of(link, scope.only_hosts)
         inventory = Inventory(entries)
         key = attribute_key(link)
         light = {vm.id: vm for entry in inventory.of_kind("VirtualMachine") if (vm := light_vm(entry, inventory)) is not None}
@@ -144,6 +144,15 @@ class SnapshotReader:
         unread = [vm for vm in vms if vm.detailed and vm.note is None and text_of(full[vm.id]["config.extraConfig"])]
         text = "The note kept with VM {0.name} on {0.host} cannot be read; it is taken for none."
         return vms, tuple(warning("note_unreadable", text.format(vm), "See the VM's advanced parameters.") for vm in unread)
+
+
+def _complete(link: Link, entries: dict[str, Entry]) -> dict[str, Entry]:
+    """With datastores that hosts mount and the view did not show, as those in a cluster of datastores, and with that; nothing is asked where none is missing."""
+    mounted = {moid_of(ref): ref for entry in entries.values() if entry.kind == "HostSystem" for ref in entry["datastore"] or ()}
+    stores = read(link, [ref for moid, ref in mounted.items() if moid not in entries], "Datastore", POOL_PATHS)
+    parents = {moid_of(store["parent"]): store["parent"] for store in stores.values() if store["parent"] is not None}
+    pods = [ref for moid, ref in parents.items() if moid not in entries and isinstance(ref, vim().StoragePod)]
+    return {**entries, **stores, **read(link, pods, "StoragePod", PLACES["StoragePod"])}
 
 
 def moving_tasks(link: Link, vms: Mapping[str, Entry]) -> dict[str, Any]:
