@@ -184,6 +184,19 @@ def test_a_cluster_is_left_for_another_one_and_everyone_comes_home(clusters: Clu
     assert [(clusters.host(vm), clusters.disks(vm), clusters.networks(vm)) for vm in vms] == [(clusters.a1, ["store-a"], ["VM Network"])] * 3
 
 
+def test_a_card_goes_over_to_a_distributed_port_group(clusters: Clusters) -> None:
+    web = clusters.lab.add_vm("web1", clusters.a1, pools=("store-a",))
+    options = {"target_host": clusters.a2, "network_map": {"VM Network": "DC0_DVPG0"}}
+    answer = migrate(clusters, "web1", **options)  # type: ignore[arg-type]
+    assert not answer.failed, str(answer)
+    (card,) = [one for one in clusters.lab.vm(web).config.hardware.device if isinstance(one, vim.vm.device.VirtualEthernetCard)]
+    group = clusters.lab.named(vim.dvs.DistributedVirtualPortgroup, "DC0_DVPG0")
+    assert (card.backing.port.portgroupKey, card.backing.port.switchUuid) == (group.key, group.config.distributedVirtualSwitch.uuid)
+    back = migrate(clusters, "web1", target_host=clusters.a1, network_map={"DC0_DVPG0": "VM Network"})  # type: ignore[arg-type]
+    assert not back.failed, str(back)
+    assert clusters.networks(web) == ["VM Network"]
+
+
 def pod_of(lab: VsphereLab, name: str, *stores: str) -> None:
     """A datastore cluster with these datastores."""
     members = [lab.named(vim.Datastore, store) for store in stores]

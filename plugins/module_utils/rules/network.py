@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 from ..model.vm import Nic, Vm, attached
 from .rule import Case, Finding, Findings, lacks
+from .vsphere import ESXI
 
 # A user-mode NIC needs no network of the host; a passed-through one is a host device and has its own rule.
 _NEEDS_NONE = ("user", "hostdev")
@@ -56,6 +57,11 @@ def present(case: Case) -> Findings:
     return tuple(found)
 
 
+def _is_attached_anew(case: Case, nic: Nic) -> bool:
+    """ESXi attaches a card that is mapped to whatever has that name, a port group of the host or of a distributed switch; libvirt keeps the kind."""
+    return case.host.hypervisor == ESXI and nic.network in case.intent.network_map.values()
+
+
 def same_type(case: Case) -> Findings:
     """A network of the same name must be of the same type, or the NIC cannot be attached (CAS-32)."""
     kinds: dict[str, set[str]] = {}
@@ -68,5 +74,5 @@ def same_type(case: Case) -> Findings:
             f"Make {nic.network} a {nic.kind} on {case.host.name}, or choose another target.",
         )
         for nic in _wanted(case)
-        if nic.network in kinds and nic.kind not in kinds[nic.network]
+        if nic.network in kinds and nic.kind not in kinds[nic.network] and not _is_attached_anew(case, nic)
     )

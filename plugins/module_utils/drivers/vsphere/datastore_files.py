@@ -100,6 +100,24 @@ def _files(parts: Iterable[Any]) -> Iterator[DiskFile]:
             yield DiskFile(path, file.fileSize, capacity * 1024 if capacity else None, kind)
 
 
+def user_of(center: VCenter, store: DatastoreEntry, path: str) -> str | None:
+    """The VM that has that file. Raises StateConflict (``fact_unknown``) where a VM of the datastore does not tell its files: then nobody may touch one."""
+    users, silent = users_of(center, store), _silent_vms(center, store)
+    if silent and path not in users:
+        text = f"VM {silent[0]} on datastore {store.id} does not tell its files now, so that {full_path(store, path)} may be one of them."
+        raise StateConflict(text, code="fact_unknown", hint="Make its host answer, or unregister the VM.")
+    return users.get(path)
+
+
+def _silent_vms(center: VCenter, store: DatastoreEntry) -> list[str]:
+    def ask(link: Link) -> list[str]:
+        vms = read(link, [store.ref], "Datastore", ["vm"])[store.moid]["vm"] or ()
+        entries = read(link, vms, "VirtualMachine", ("name", "config.files.vmPathName")).values()
+        return [str(vm["name"]) for vm in entries if vm["config.files.vmPathName"] is None]
+
+    return center.run(f"reading the VMs of {store.id}", ask)
+
+
 def users_of(center: VCenter, store: DatastoreEntry) -> dict[str, str]:
     """Name of the VM by the path of each file in that datastore which a VM has: its disks with what they rest on, its media, and what else it calls its own."""
 
@@ -138,7 +156,7 @@ def delete_volume(center: VCenter, inventory: Inventory, volume: Volume) -> None
     store = inventory.datastore(volume.pool or "")
     path = split_path(volume.path)[1]
     refuse_first_class(path, store)
-    user = users_of(center, store).get(path)
+    user = user_of(center, store, path)
     if user is not None:
         raise StateConflict(f"{volume.path} is used by VM {user}.", code="volume_in_use", hint="Take it off the list.")
     if path not in {file.path for file in files_in(center, store, path.rpartition("/")[0])}:

@@ -81,7 +81,7 @@ class DetachedMoves:
             ends = self._ends(migration)
             files.refuse_first_class(ends.path, ends.source)
             found = self._unfit(migration, ends)
-            user = files.users_of(self._center, ends.source).get(ends.path)
+            user = files.user_of(self._center, ends.source, ends.path)
             here, there = self._has(ends.source, ends.path), self._has(ends.target, ends.path)
         except MigrationError as error:
             return (hard(error.code, error.message, error.hint),)
@@ -230,7 +230,7 @@ class DetachedMoves:
         ends, (move,) = self._ends(migration), migration.volumes
         reasons: tuple[Reason, ...] = ()
         if self._has(ends.source, ends.path) and self._is_proven(migration, ends, note.operation_id):
-            user = files.users_of(self._center, ends.source).get(ends.path)
+            user = files.user_of(self._center, ends.source, ends.path)
             if user is None:
                 files.remove(self._center, self._inventory_of(), ends.source, ends.path)
             else:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from ...model.errors import HostUnreachable, MigrationError, StateConflict
+from ...model.errors import StateConflict
 from ...model.migration import Mode
 from ...model.note import VmNote
 from ...model.vm import PowerState
@@ -104,12 +104,7 @@ def _is_ending(center: VCenter, moid: str) -> bool:
 
 def _do(center: VCenter, doing: str, call: Callable[[Link], Any]) -> None:
     """Have a task done. An answer that was lost is no reason to ask twice: who reads the state afterwards sees what became of it."""
-    try:
-        task = center.run(doing, call, repeat=False)
-    except HostUnreachable:
-        raise
-    except MigrationError as error:
-        raise StateConflict(error.message, code=error.code, hint=error.hint) from None
+    task = center.run(doing, call, repeat=False)
     fault = wait_for(center, task, doing, _TASK_SECONDS)
     if fault is not None and not isinstance(fault, vim().fault.InvalidPowerState):
         raise StateConflict(f"{doing} failed: {fault_text(fault)}.", code="hypervisor_refused", hint="See the VM's tasks in vCenter.")

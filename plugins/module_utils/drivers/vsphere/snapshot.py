@@ -147,7 +147,7 @@ class SnapshotReader:
 
 
 def _complete(link: Link, entries: dict[str, Entry]) -> dict[str, Entry]:
-    """With datastores that hosts mount and the view did not show, as those in a cluster of datastores, and with that; nothing is asked where none is missing."""
+    """With datastores that hosts mount and the view did not show, as those in a cluster of datastores, and with that. Nothing is asked where all are there."""
     mounted = {moid_of(ref): ref for entry in entries.values() if entry.kind == "HostSystem" for ref in entry["datastore"] or ()}
     stores = read(link, [ref for moid, ref in mounted.items() if moid not in entries], "Datastore", POOL_PATHS)
     parents = {moid_of(store["parent"]): store["parent"] for store in stores.values() if store["parent"] is not None}

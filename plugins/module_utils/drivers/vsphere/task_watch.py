@@ -82,9 +82,14 @@ class TaskWatch:
             try:
                 self._center.run("watching tasks", self._watch)
             except MigrationError as error:
-                with self._lock:
-                    self._error = error
-                time.sleep(RETRY_SECONDS)
+                self._fail(error)
+            except Exception as error:  # noqa: BLE001 - a thread has no caller; those who wait for it must hear of it
+                self._fail(MigrationError(f"Tasks cannot be watched: {type(error).__name__}: {error}.", code="internal_error", hint="Please report this."))
+
+    def _fail(self, error: MigrationError) -> None:
+        with self._lock:
+            self._error = error
+        time.sleep(RETRY_SECONDS)
 
     def _await_work(self) -> bool:
         with self._lock:
