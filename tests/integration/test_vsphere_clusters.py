@@ -72,7 +72,6 @@ def clusters(vsphere_authority: CertificateAuthority) -> Iterator[Clusters]:
 
 @pytest.mark.rule("CSV-11", sign="+")
 @pytest.mark.rule("CSV-03", sign="+")
-@pytest.mark.rule("CSV-07", sign="+")
 @pytest.mark.rule("CSV-14", sign="+")
 def test_a_running_vm_goes_to_the_other_cluster_with_every_disk_where_it_is_mapped(clusters: Clusters) -> None:
     web = clusters.lab.add_vm("web1", clusters.a1, pools=("store-a", "store-a"))
@@ -109,7 +108,6 @@ def test_with_root_alone_mapped_the_other_disk_finds_a_place_in_the_same_cluster
 
 
 @pytest.mark.rule("CSV-14", sign="-")
-@pytest.mark.rule("CSV-03", sign="-")
 @pytest.mark.rule("CSV-11", sign="-")
 @pytest.mark.rule("CSV-16", sign="-")
 @pytest.mark.parametrize(

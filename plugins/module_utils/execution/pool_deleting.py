@@ -24,7 +24,7 @@ def to_delete(contents: Sequence[PoolContent], named: frozenset[str]) -> tuple[P
 
     Raises StateConflict (``volume_in_use``) for one that a VM needs, or on which a volume rests that is not named.
     """
-    found = [content for content in contents if named & {content.volume, f"{content.pool}/{content.path.rpartition('/')[2]}"}]
+    found = [content for content in contents if named & {content.volume, *(f"{content.pool}/{name}" for name in _file_names(content.path))}]
     for content in found:
         resting = [volume for volume in content.volumes if volume not in named]
         if content.is_needed or resting:
@@ -32,6 +32,11 @@ def to_delete(contents: Sequence[PoolContent], named: frozenset[str]) -> tuple[P
             text = f"delete_orphans: {content.volume} is no orphan: {users} needs it."
             raise StateConflict(text, code="volume_in_use", hint="Take it off the list. Nothing was changed.")
     return tuple(sorted(found, key=lambda content: (len(content.volumes), content.volume)))
+
+
+def _file_names(path: str) -> tuple[str, str]:
+    """The file's name alone, and with its folders in a path such as ``[store] folder/name``."""
+    return path.rpartition("/")[2], path.rpartition("] ")[2]
 
 
 def delete(driver: Driver, keeper: ClaimKeeper, site: Site, contents: Sequence[PoolContent]) -> tuple[tuple[str, ...], tuple[Reason, ...]]:

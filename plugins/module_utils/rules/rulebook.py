@@ -96,7 +96,7 @@ RULEBOOK: tuple[Rule, ...] = (
         dict.fromkeys((Profile.PCD, Profile.CAS), asks("allow_unproven_sharing")),
     ),
     Rule("network_missing", About.PLACE, network.present, HARD, ("vm.nics", "host.networks"), ("CAS-32",)),
-    Rule("network_type_mismatch", About.PLACE, network.same_type, HARD, ("vm.nics", "host.networks"), ("CAS-32",)),
+    Rule("network_type_mismatch", About.PLACE, network.same_type, HARD, ("vm.nics", "host.networks", "host.hypervisor", "intent.network_map"), ("CAS-32",)),
     Rule("host_tag_mismatch", About.PLACE, affinity.tags, HARD, ("vm.required_host_tags", "host.tags"), ("CSH-18",)),
     Rule("system_vm_pod_mismatch", About.PLACE, system_vm.same_pod, HARD, ("vm.kind", "source.pod", "host.pod"), ("CSV-06", "CSV-09", "CSV-10")),
     Rule("insufficient_memory", About.PLANNED_STATE, memory.enough, HARD, _MEMORY, ("CAS-02", "CAS-15")),

@@ -188,7 +188,7 @@ class VsphereLab:
         browser = vim.host.DatastoreBrowser
         kinds = [browser.VmDiskQuery(), browser.IsoImageQuery()]
         found = self.wait(store.browser.SearchDatastoreSubFolders_Task(f"[{pool}]", browser.SearchSpec(query=kinds, matchPattern=["*"])))
-        return frozenset(f"{part.folderPath}/{file.path}".partition("] ")[2].lstrip("/") or file.path for part in found for file in part.file or ())
+        return frozenset(f"{part.folderPath}/{file.path}".partition("]")[2].lstrip(" /") for part in found for file in part.file or ())
 
     def add_file(self, name: str, pool: str, *, size_gib: int = 1) -> None:
         """A disk, or by its name a medium, that belongs to no VM."""

@@ -46,6 +46,7 @@ SILENT = {
     ("operation_in_progress", "vm.operation"): "None: nothing is being done with it",
     ("max_vms_reached", "host.max_vms"): "None: no limit",
     ("network_type_mismatch", "host.networks"): "network_missing asks for them",
+    ("network_type_mismatch", "host.hypervisor"): KIND,
     ("storage_class_conflict", "volume.pool"): NO_POOL,
     ("local_volume_live_move", "volume.pool"): NO_POOL,
     ("post_copy_hugepage_1g", "vm.hugepage_kib"): "post_copy_hugepage_size asks for it",

@@ -35,6 +35,9 @@ from .properties import moid_of
 from .tasks import states_of
 
 PROVEN = "proven"
+PROVEN_BEFORE = "proven before"
+"""Stages of the note: the copy is proven, by this operation; and: one that died had proven it and given it its name, so that it is compared again."""
+
 LOOK_SECONDS = 0.2
 
 
@@ -111,7 +114,8 @@ class DetachedMoves:
         volume = NotedVolume("", *paths, move.source_pool or "", move.target_pool or "")
         left = self._book.read(ends.target.ref).volumes.get(move.volume)
         created = (ends.partial(note.operation_id), *(left.created if left is not None else ()))
-        whole = dataclasses.replace(note, volumes=(volume,), created=created)
+        is_there = left is not None and left.stage in (PROVEN, PROVEN_BEFORE) and self._has(ends.target, ends.path)
+        whole = dataclasses.replace(note, volumes=(volume,), created=created, stage=PROVEN_BEFORE if is_there else "")
         self._keep(ends, move.volume, whole)
         return whole
 
@@ -133,7 +137,7 @@ class DetachedMoves:
         ends, (move,) = self._ends(migration), migration.volumes
         for name in note.created[1:]:  # what dead runs left half made
             self._remove_if_there(ends.target, name)
-        final = self._has(ends.target, ends.path)  # proven by a run that died; compared again, because time has passed
+        final = note.stage == PROVEN_BEFORE
         name = ends.path if final else ends.partial(note.operation_id)
         if not final:
             self._copy(ends, name, job)
@@ -247,7 +251,7 @@ class DetachedMoves:
             return ()
         for name in kept.created:
             self._remove_if_there(ends.target, name)
-        self._keep(ends, move.volume, None)
+        self._keep(ends, move.volume, kept if kept.stage == PROVEN_BEFORE else None)  # whose copy that is must not be forgotten
         return ()
 
     # ------------------------------------------------------------ inside
@@ -269,8 +273,11 @@ class DetachedMoves:
             files.remove(self._center, self._inventory_of(), store, path)
 
     def _is_proven(self, migration: Migration, ends: Ends, operation_id: str | None = None) -> bool:
+        """By that operation; with None, by any, however long ago."""
         kept = self._book.read(ends.target.ref).volumes.get(migration.volumes[0].volume)
-        return kept is not None and kept.stage == PROVEN and operation_id in (None, kept.operation_id)
+        if operation_id is None:
+            return kept is not None and kept.stage in (PROVEN, PROVEN_BEFORE)
+        return kept is not None and kept.stage == PROVEN and kept.operation_id == operation_id
 
     def _keep(self, ends: Ends, volume: str, note: VmNote | None) -> None:
         self._book.change(ends.target.ref, "writing the volume's note", lambda kept: (kept.with_volume(volume, note), None))

@@ -21,7 +21,7 @@ from ...model.request import MoveOptions
 from ...model.vm import PowerState
 from ..driver import InFlight, Job, Verification
 from .connection import Link, VCenter
-from .errors import fault_text
+from .errors import fault_text, is_logged_out
 from .inventory import Inventory
 from .library import vim, vmodl
 from .power import STOPPED_MODES
@@ -82,6 +82,8 @@ class Moves:
                 text = f"Another task of vCenter works on {migration.vm_name}."
                 raise StateConflict(text, code="operation_in_progress", hint="Wait for its end.") from None
             except vmodl().MethodFault as fault:
+                if is_logged_out(fault):
+                    raise  # the session is renewed, and the call made then
                 raise _refused(migration, fault) from None
 
         try:
@@ -178,8 +180,9 @@ def _handle(job: Job) -> RelocateJob:
 
 def _before_the_task(job: Job) -> Progress:
     """While a guest is being stopped there is no task yet; an adopted move without one was over before it could be seen."""
-    stop = _handle(job).stop
-    over = stop is None or stop.over.is_set()
+    handle = _handle(job)
+    stop = handle.stop
+    over = stop is None or (stop.over.is_set() and handle.task is None)
     phase = Phase.UNKNOWN if over else Phase.PREPARING
     return Progress(job.migration.id, phase, is_measured=False, ended=over, message=stop.message if stop is not None else "", at=time.time())
 

@@ -306,6 +306,14 @@ def test_a_network_map_finds_every_nic_its_network() -> None:
     assert not found & {"network_missing", "network_type_mismatch"}
 
 
+def test_esxi_attaches_a_card_that_is_mapped_to_a_port_group_of_any_kind() -> None:
+    world = site(host("kvm2", hypervisor="esxi", networks=(HostNetwork("lan", "dvs"), HostNetwork("store", "dvs"))))
+    for network_map, differs in (({"lan": "store"}, False), ({}, True)):
+        request = PlanRequest(("id-web",), target_hosts=frozenset({"kvm2"}), intent=Intent(network_map=network_map))
+        (target,) = find_targets(world, world.vms[0], request)
+        assert ("network_type_mismatch" in {reason.code for reason in target.reasons}) is differs
+
+
 @pytest.mark.rule("CAS-32", sign="-")
 @pytest.mark.parametrize(
     ("network_map", "code"),
