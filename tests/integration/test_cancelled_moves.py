@@ -63,7 +63,7 @@ def test_a_copy_of_disks_is_cancelled_too_and_leaves_no_file(world: World) -> No
     assert not answer.failed, str(answer)
     assert run.answer().failed
     assert world.where(web) == running_on(first)
-    assert world.volumes(f"{second}/local") == frozenset()
+    assert world.volumes(world.local(second)) == frozenset()
     assert everyone_lives(world, web)
     assert world.left_behind() == []
 

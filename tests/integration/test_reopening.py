@@ -9,8 +9,6 @@ from __future__ import annotations
 from tests.integration.modules import evacuate
 from tests.integration.worlds import World, running_on
 
-ON_VSPHERE = True
-
 
 def test_a_host_that_was_in_maintenance_is_not_opened_by_a_drain_that_fails(world: World) -> None:
     first, second, third = world.hosts
