@@ -32,7 +32,9 @@ attributes:
     support: full
 options:
   vm:
-    description: Name or id of the VM. Where several VMs have the name, only the id will do. One of O(vm) and O(volume) is required.
+    description:
+      - Name or id of the VM, or on vSphere its name with its folder. Where several VMs have the name, one of the others will do.
+      - One of O(vm) and O(volume) is required.
     type: str
   volume:
     description:

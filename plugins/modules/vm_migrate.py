@@ -33,7 +33,7 @@ attributes:
     details: A VM that is on its target with its volumes in their pools, or not on any host or pool that it shall leave, stays where it is.
 options:
   vm:
-    description: Name or id of the VM. Where several VMs have the name, only the id will do.
+    description: Name or id of the VM, or on vSphere its name with its folder. Where several VMs have the name, one of the others will do.
     type: str
     required: true
   state:

@@ -16,6 +16,8 @@ import pytest
 
 pytest.importorskip("pyVmomi", reason="pyvmomi is not installed")
 
+from pyVmomi import vim
+
 from tests.integration.modules import Answer, evacuate, evacuate_pools, find_targets, migrate, reason_codes, run_module
 from tests.integration.playbooks import ROOT, ansible_playbook
 from tests.integration.world_vsphere import VsphereWorld
@@ -147,25 +149,62 @@ def test_a_datastore_is_emptied_under_running_vms_and_opened_again(vsphere_world
     assert vsphere_world.pool_maintenance("shared") == "available"
 
 
+@pytest.mark.parametrize("power", ["running", "off"])
+def test_own_files_without_a_disk_beside_them_leave_the_datastore_too(vsphere_world: VsphereWorld, power: str) -> None:
+    world = vsphere_world
+    first, second, _third = world.hosts
+    world.lab.add_datastore("shared2", list(world.hosts))
+    web = world.add_vm("web", first, power=power)
+    (disk,) = [one for one in world.lab.vm(web.id).config.hardware.device if isinstance(one, vim.vm.device.VirtualDisk)]
+    locator = vim.vm.RelocateSpec.DiskLocator(diskId=disk.key, datastore=world.lab.named(vim.Datastore, "shared2"))
+    world.lab.wait(world.lab.vm(web.id).RelocateVM_Task(vim.vm.RelocateSpec(disk=[locator])))
+    assert world.lab.vm(web.id).config.files.vmPathName.startswith("[shared]")
+    answer = evacuate_pools(world, "shared", state="maintenance", target_pools=["shared2"])
+    assert not answer.failed, str(answer)
+    assert world.lab.vm(web.id).config.files.vmPathName.startswith("[shared2]")
+    assert world.lab.named(vim.Datastore, "shared").vm == []
+    assert world.pools(web) == {"scsi0:0": "shared2"}
+    assert world.left_behind() == []
+    moved = migrate(world, web, target_host=second, mode="live" if power == "running" else "offline")
+    assert not moved.failed, str(moved)
+
+
+def play(tmp_path: Path, playbook: str, variables: dict[str, Any], *words: str) -> str:
+    """What a playbook of the collection says, as ansible-playbook runs it."""
+    own = {**variables, "ansible_python_interpreter": "{{ ansible_playbook_python }}"}
+    (tmp_path / "variables.json").write_text(json.dumps(own))
+    command = [ansible_playbook(), "-i", "localhost,", "-c", "local", f"vmops.migration.{playbook}", "-e", f"@{tmp_path}/variables.json", *words]
+    environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "tests/ci/ansible.cfg"), "ANSIBLE_HOME": str(tmp_path / "home"), "LC_ALL": "C.UTF-8"}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert PASSWORD not in done.stdout + done.stderr
+    return done.stdout
+
+
+def test_the_playbook_of_the_collection_takes_a_datastore_out_of_use(vsphere_world: VsphereWorld, tmp_path: Path) -> None:
+    first, _second, _third = vsphere_world.hosts
+    vsphere_world.lab.add_datastore("shared2", list(vsphere_world.hosts))
+    web, off = vsphere_world.add_vm("web", first), vsphere_world.add_vm("off", first, power="off")
+    site = {"vmops_site": vsphere_world.site_options(), "storage_retirement_pools": ["shared"], "storage_retirement_target_pools": ["shared2"]}
+    play(tmp_path, "storage_retirement", site, "-vvv")
+    assert [vsphere_world.pools(vm) for vm in (web, off)] == [{"scsi0:0": "shared2"}] * 2
+    assert vsphere_world.pool_maintenance("shared") == "maintenance"
+    assert vsphere_world.volumes("shared") == frozenset()
+    assert "changed=0" in play(tmp_path, "storage_retirement", site)
+    play(tmp_path, "storage_retirement", {**site, "storage_retirement_state": "available"})
+    assert vsphere_world.pool_maintenance("shared") == "available"
+    assert vsphere_world.left_behind() == []
+
+
 def test_the_playbook_of_the_collection_puts_a_host_into_maintenance_and_back(vsphere_world: VsphereWorld, tmp_path: Path) -> None:
     first, _second, _third = vsphere_world.hosts
     web = vsphere_world.add_vm("web", first)
-    own = {"vmops_site": vsphere_world.site_options(), "host_maintenance_hosts": [first], "ansible_python_interpreter": "{{ ansible_playbook_python }}"}
-    (tmp_path / "variables.json").write_text(json.dumps(own))
-
-    def play(*words: str) -> str:
-        command = [ansible_playbook(), "-i", "localhost,", "-c", "local", "vmops.migration.host_maintenance", "-e", f"@{tmp_path}/variables.json", *words]
-        environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "tests/ci/ansible.cfg"), "ANSIBLE_HOME": str(tmp_path / "home"), "LC_ALL": "C.UTF-8"}
-        done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
-    said = play("-vvv")
+    site = {"vmops_site": vsphere_world.site_options(), "host_maintenance_hosts": [first]}
+    said = play(tmp_path, "host_maintenance", site, "-vvv")
     assert "empty, now maintenance" in said
-    assert PASSWORD not in said
     assert vsphere_world.lab.host(first).runtime.inMaintenanceMode
     assert vsphere_world.maintenance(first) == "maintenance"
-    play("-e", "host_maintenance_state=available", "-e", "host_maintenance_return_home=true")
+    play(tmp_path, "host_maintenance", site, "-e", "host_maintenance_state=available", "-e", "host_maintenance_return_home=true")
     assert not vsphere_world.lab.host(first).runtime.inMaintenanceMode
     assert vsphere_world.where(web) == running_on(first)
     assert vsphere_world.left_behind() == []

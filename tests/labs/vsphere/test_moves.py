@@ -197,3 +197,27 @@ def test_a_template_is_refused_by_name(vsphere_lab: VsphereLab) -> None:
         migration = planned(driver, golden, second, mode=Mode.OFFLINE)
         vsphere_lab.vm(golden).MarkAsTemplate()
         assert [reason.code for reason in driver.check(migration, OPTIONS)] == ["is_template"]
+
+
+def test_whoever_waits_for_a_move_costs_the_server_nothing(vsphere_lab: VsphereLab) -> None:
+    first, second, _third = vsphere_lab.hosts
+    web = vsphere_lab.add_vm("web1", first)
+    vsphere_lab.settings(move_seconds=3)
+
+    def reads() -> int:
+        return int(vsphere_lab.control("calls")["methods"]["RetrievePropertiesEx"])
+
+    with VsphereDriver(vsphere_lab.site_options()) as driver:
+        job = begun(driver, planned(driver, web, second))
+        driver.poll([job])
+        before, percents = reads(), set()
+        for _look in range(100):
+            (progress,) = driver.poll([job])
+            percents.add(progress.percent)
+            time.sleep(0.01)
+        assert reads() == before
+        assert len(percents) > 10
+        vsphere_lab.settings(expire_sessions=True)
+        vsphere_lab.forget_session()
+        ended(driver, job)
+        assert driver.verify(job.migration, job.note).verdict is Verdict.ARRIVED

@@ -13,10 +13,10 @@ from typing import Any
 from ...model.errors import MigrationError, StateConflict
 from ...model.pool import Volume, VolumeKind
 from .connection import Link, VCenter
-from .devices import split_path
 from .errors import fault_reason, fault_text
 from .inventory import DatastoreEntry, Inventory
 from .library import vim
+from .paths import split_path
 from .properties import read
 from .tasks import wait_for
 

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -17,7 +16,6 @@ from .library import vim
 from .properties import moid_of
 
 _BUSES = (("VirtualSCSIController", "scsi"), ("VirtualIDEController", "ide"), ("VirtualSATAController", "sata"), ("VirtualNVMEController", "nvme"))
-_ON_DATASTORE = re.compile(r"\[(?P<datastore>[^\]]*)\] ?(?P<path>.*)")
 
 
 def disks_of(devices: Iterable[Any]) -> list[Any]:
@@ -26,13 +24,24 @@ def disks_of(devices: Iterable[Any]) -> list[Any]:
     return sorted((one for one in devices if isinstance(one, kind)), key=lambda disk: (disk.controllerKey or 0, disk.unitNumber or 0, disk.key))
 
 
-def volumes_of(vm: str, devices: Iterable[Any], stores: Mapping[str, DatastoreEntry]) -> tuple[Volume, ...]:
-    """The disks and the media from datastores of the VM with that id; ``stores`` are all datastores by managed object id. The first disk is its root."""
+HOME = "home"
+"""What a VM's own files are called where no disk of it lies on their datastore, so that they have a way of their own."""
+
+
+def volumes_of(vm: str, vmx: str, home: DatastoreEntry | None, devices: Iterable[Any], stores: Mapping[str, DatastoreEntry]) -> tuple[Volume, ...]:
+    """The disks and the media from datastores of the VM with that id; ``stores`` are all datastores by managed object id. The first disk is its root.
+
+    Its own files (``vmx`` on ``home``) go where the disk beside them goes. Where there is none they count as a volume of no size, so that they are planned
+    for, and keep their datastore in use.
+    """
     listed = list(devices)
     controllers = {one.key: one for one in listed}
     disks = [_disk(vm, disk, index, controllers, stores) for index, disk in enumerate(disks_of(listed))]
     media = [one for one in listed if isinstance(one, vim().vm.device.VirtualCdrom) and getattr(one.backing, "datastore", None) is not None]
-    return (*disks, *(_medium(vm, one, controllers, stores) for one in media))
+    found = (*disks, *(_medium(vm, one, controllers, stores) for one in media))
+    if home is None or home.id in {disk.pool for disk in disks}:
+        return found
+    return (*found, Volume(f"{vm}/{HOME}", VolumeKind.DATA, vmx.rpartition("/")[2], HOME, vmx, home.id, 0, 0))
 
 
 def _disk(vm: str, disk: Any, index: int, controllers: Mapping[int, Any], stores: Mapping[str, DatastoreEntry]) -> Volume:
@@ -137,14 +146,3 @@ def _uses_host(device: Any) -> bool:
 def _label(device: Any) -> str:
     info = device.deviceInfo
     return str(info.label) if info is not None else f"device {device.key}"
-
-
-def split_path(path: str) -> tuple[str, str]:
-    """The datastore's name, and the path there, of one such as ``[store] folder/file.vmdk``; empty where it is none."""
-    found = _ON_DATASTORE.match(path)
-    return (found["datastore"], found["path"].lstrip("/ ")) if found else ("", "")
-
-
-def datastore_of(path: str) -> str:
-    """The name in brackets of such a path."""
-    return split_path(path)[0]

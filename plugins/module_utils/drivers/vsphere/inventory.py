@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import Any
 
 from ...model.errors import InputError, StateConflict
+from .paths import split_path
 from .properties import Entry, Wants, moid_of
 
 PLACES: Wants = {
@@ -106,6 +107,11 @@ class Inventory:
             text = f"Disk {getattr(backing, 'fileName', '') or 'without a file'} is on no datastore of the inventory."
             raise StateConflict(text, code="pool_unknown", hint="Run the task again; it reads the inventory anew.")
         return found
+
+    def home_of(self, vmx: str, host: str) -> DatastoreEntry | None:
+        """The datastore of a VM's own files, by their path and the host that it is on; None for one that this host does not mount."""
+        name = split_path(vmx)[0]
+        return next((store for store in self.hosts[host].datastores.values() if store.name == name), None) if host in self.hosts else None
 
     def of_kind(self, *kinds: str) -> Iterable[Entry]:
         """What was read of all objects of these types."""

@@ -55,7 +55,7 @@ class Moves:
     def write_note(self, migration: Migration, note: VmNote) -> VmNote:
         """See ``driver.Driver``. The note is completed with the disks that move."""
         vm = self._center.run("reading the VM", lambda link: find_vm(link, migration.vm, migration.vm_name))
-        whole = dataclasses.replace(note, volumes=noted_volumes(migration, vm["config.hardware.device"] or ()))
+        whole = dataclasses.replace(note, volumes=noted_volumes(migration, str(vm["config.files.vmPathName"]), vm["config.hardware.device"] or ()))
         put_note(self._center, migration.vm, migration.vm_name, whole)
         return whole
 

@@ -18,9 +18,10 @@ from ...model.errors import InputError
 from ...model.migration import Migration, MigrationType
 from ...model.note import NotedVolume
 from .cards import Backings, card_changes
-from .devices import datastore_of, disks_of
+from .devices import HOME, disks_of
 from .inventory import DatastoreEntry, HostEntry, Inventory
 from .library import vim
+from .paths import datastore_of
 
 
 def targets_of(migration: Migration, vm: str, devices: Iterable[Any], inventory: Inventory) -> dict[int, DatastoreEntry]:
@@ -36,10 +37,14 @@ def targets_of(migration: Migration, vm: str, devices: Iterable[Any], inventory:
 def home_of(
     migration: Migration, vmx: str, targets: Mapping[int, DatastoreEntry], devices: Iterable[Any], host: HostEntry, inventory: Inventory
 ) -> DatastoreEntry:
-    """The datastore of the VM's own files after the move: they go with the disk that lies beside them, and stay where none of their neighbours moves.
+    """The datastore of the VM's own files after the move: the planned one where they have a way of their own, else they go with the disk that lies beside
+    them, and stay where none of their neighbours moves.
 
     Raises InputError (``pool_not_on_host``) where neither leads to a datastore that the target host mounts.
     """
+    planned = next((move.target_pool for move in migration.volumes if move.moves and move.volume == f"{migration.vm}/{HOME}"), None)
+    if planned is not None:
+        return inventory.datastore(planned)
     name = datastore_of(vmx)
     neighbours = [disk for disk in disks_of(devices) if inventory.datastore_of(disk.backing).name == name]
     places = [targets[disk.key] for disk in neighbours] or list(targets.values())
@@ -79,9 +84,9 @@ def _locator(disk: Any, store: DatastoreEntry, format_after: str) -> Any:
     return locator
 
 
-def noted_volumes(migration: Migration, devices: Iterable[Any]) -> tuple[NotedVolume, ...]:
-    """What a second run needs to know of the disks that move. Where a file will be named is the server's to say."""
-    paths = {f"{migration.vm}/{disk.key}": str(disk.backing.fileName) for disk in disks_of(devices)}
+def noted_volumes(migration: Migration, vmx: str, devices: Iterable[Any]) -> tuple[NotedVolume, ...]:
+    """What a second run needs to know of the disks, or own files, that move. Where a file will be named is the server's to say."""
+    paths = {f"{migration.vm}/{disk.key}": str(disk.backing.fileName) for disk in disks_of(devices)} | {f"{migration.vm}/{HOME}": vmx}
     return tuple(
         NotedVolume(move.volume.rpartition("/")[2], paths.get(move.volume, ""), "", move.source_pool or "", move.target_pool or "", move.format)
         for move in migration.volumes

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from ...model.errors import MigrationError
 from ...model.migration import Migration
 from ...model.note import VmNote
@@ -13,7 +15,7 @@ from ...model.reason import Reason, hard, warning
 from ...model.vm import PowerState
 from ..driver import Presence, Verdict, Verification
 from .connection import Link, VCenter
-from .devices import disks_of
+from .devices import HOME, disks_of
 from .inventory import Inventory
 from .power import STOPPED_MODES
 from .precheck import vm_now
@@ -45,7 +47,12 @@ def verify(center: VCenter, inventory: Inventory, migration: Migration, note: Vm
         return Verification(Verdict.IN_FLIGHT, (presence,))
     if name not in (migration.source_host, migration.target_host):
         return Verification(Verdict.NOWHERE, (presence,))
-    return _settled(migration, note, presence, _pools(vm, inventory))
+    home = inventory.home_of(str(vm["config.files.vmPathName"]), name)
+    found = _settled(migration, note, presence, _pools(vm, inventory) | ({HOME: home.id} if home is not None else {}))
+    if home is None:
+        text = f"The files of {migration.vm_name} ({vm['config.files.vmPathName']}) are on no datastore that {name} mounts."
+        return dataclasses.replace(found, reasons=(*found.reasons, hard("files_elsewhere", text, "See the VM's storage in vCenter; nothing was removed.")))
+    return found
 
 
 def _pools(vm: Entry, inventory: Inventory) -> dict[str, str]:

@@ -28,7 +28,7 @@ LIGHT_PATHS = (
     "config.version",
     "config.template",
 )
-FULL_PATHS = ("config.hardware.device", "config.extraConfig", "config.managedBy.extensionKey", "rootSnapshot", "recentTask")
+FULL_PATHS = ("config.files.vmPathName", "config.hardware.device", "config.extraConfig", "config.managedBy.extensionKey", "rootSnapshot", "recentTask")
 
 _POWER = {"poweredOn": PowerState.RUNNING, "poweredOff": PowerState.OFF, "suspended": PowerState.SAVED}
 # How CloudStack names its system VMs: r-12-VM, s-1-VM, v-2-VM
@@ -67,6 +67,7 @@ def full_vm(vm: Vm, entry: Entry, inventory: Inventory, moving: Mapping[str, Any
     """The VM in full. ``moving``: running tasks that move VMs, by the ids of these."""
     devices = entry["config.hardware.device"] or ()
     note = note_of(entry["config.extraConfig"])
+    vmx = str(entry["config.files.vmPathName"] or "")
     is_moving = vm.id in moving
     return dataclasses.replace(
         vm,
@@ -75,7 +76,7 @@ def full_vm(vm: Vm, entry: Entry, inventory: Inventory, moving: Mapping[str, Any
         architecture="x86_64",
         # Processors are judged by vCenter's own check, right before the start.
         required_cpu_features=frozenset(),
-        volumes=volumes_of(vm.id, devices, inventory.datastore_by_moid),
+        volumes=volumes_of(vm.id, vmx, inventory.home_of(vmx, vm.host), devices, inventory.datastore_by_moid),
         nics=nics_of(devices, inventory.portgroups),
         host_devices=host_devices_of(devices),
         snapshots=_count(entry["rootSnapshot"] or ()),

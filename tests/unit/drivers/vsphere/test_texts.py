@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 
 import pytest
-from ansible_collections.vmops.migration.plugins.module_utils.drivers.vsphere.devices import datastore_of
 from ansible_collections.vmops.migration.plugins.module_utils.drivers.vsphere.host_notes import Kept, kept_text, read_kept
 from ansible_collections.vmops.migration.plugins.module_utils.drivers.vsphere.host_reader import hardware_of
+from ansible_collections.vmops.migration.plugins.module_utils.drivers.vsphere.paths import datastore_of
 from ansible_collections.vmops.migration.plugins.module_utils.drivers.vsphere.vm_notes import note_text, read_note
 from ansible_collections.vmops.migration.plugins.module_utils.model.host import Maintenance, MaintenanceState
 from ansible_collections.vmops.migration.plugins.module_utils.model.note import Claim, ClaimKind, Controller, NotePhase, VmNote
