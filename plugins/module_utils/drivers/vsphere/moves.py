@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -64,8 +65,7 @@ class Moves:
         if migration.mode not in STOPPED_MODES or note.power_state != PowerState.RUNNING.value:
             return RelocateJob(self._relocate(migration))
         job = RelocateJob(None, StopControl())
-        name = migration.vm_name
-        relocate, abort = (lambda: self._relocate(migration)), (lambda started: self._abort(started, name))
+        relocate, abort = functools.partial(self._relocate, migration), functools.partial(self._abort, name=migration.vm_name)
         steps = StopSteps(self._center, migration, note, options.shutdown_seconds, relocate, abort)
         threading.Thread(target=steps.carry, args=(job,), name=f"vmops-stop-{migration.vm}", daemon=True).start()
         return job
