@@ -35,6 +35,7 @@ class Pool:
     ``id`` is unique in the site (``kvm1/local`` for one that belongs to a host), ``name`` is the hypervisor's own. ``identity`` tells pools on
     several hosts apart or together (export, file-system id, datastore id); None: sharing cannot be inferred from facts. ``group`` is the cluster of datastores
     that it belongs to (vSphere: datastore cluster): whoever names that as a target gets one of its pools.
+    ``closed_because``: why the hypervisor itself lets nothing new in (read-only, in a maintenance mode of its own); empty where it does.
     """
 
     id: str
@@ -52,6 +53,7 @@ class Pool:
     free_bytes: int | None = None
     tags: frozenset[str] = frozenset()
     group: str = ""
+    closed_because: str = ""
 
     @property
     def is_local(self) -> bool:

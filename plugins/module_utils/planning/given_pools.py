@@ -56,7 +56,7 @@ def _members(site: Site, vm: Vm, host: Host, given: dict[str, str], *, single: b
     chosen: dict[str, str] = {}
     for volume, name in given.items():
         members = () if name in site.pool_by_id else group_of(site, name)
-        open_here = [pool for pool in members if pool.id in host.pools and pool.active and pool.maintenance.state is MaintenanceState.AVAILABLE]
+        open_here = [pool for pool in members if pool.id in host.pools and _is_open(pool)]
         if not members:
             found[volume] = name
             continue
@@ -64,6 +64,10 @@ def _members(site: Site, vm: Vm, host: Host, given: dict[str, str], *, single: b
         member = at_home or min(open_here or members, key=preferred).id
         found[volume] = chosen.setdefault(name, member) if single else member
     return found
+
+
+def _is_open(pool: Pool) -> bool:
+    return pool.active and not pool.closed_because and pool.maintenance.state is MaintenanceState.AVAILABLE
 
 
 def preferred(pool: Pool, taken_bytes: int = 0) -> tuple[float, str]:

@@ -101,6 +101,12 @@ def _cost(case: VolumeCase, request: PlanRequest, routes: Routes) -> tuple[Way |
     return way, course.seconds, way.warnings + slow_copy(what, way.network, way.bandwidth_mbps, move.bytes_to_copy)
 
 
+def _state_of(pool: Pool) -> str:
+    if not pool.active:
+        return "inactive"
+    return "closed" if pool.closed_because else pool.maintenance.state.value
+
+
 def _target(case: VolumeCase, against: tuple[Reason, ...], request: PlanRequest, routes: Routes) -> PoolTarget:
     pool, size_bytes = case.pool, case.volume.capacity_bytes or 0
     way, seconds, said = _cost(case, request, routes)
@@ -113,7 +119,7 @@ def _target(case: VolumeCase, against: tuple[Reason, ...], request: PlanRequest,
         name=pool.name,
         kind=pool.kind,
         scope=pool.scope.value,
-        state=pool.maintenance.state.value if pool.active else "inactive",
+        state=_state_of(pool),
         zone=pool.zone,
         pod=pod_of(case.site, pool),
         cluster=cluster_of(case.site, pool),

@@ -41,6 +41,7 @@ STORAGE_RULES: tuple[Rule, ...] = (
         reason_code="pool_not_on_host",
     ),
     Rule("pool_in_maintenance", About.VOLUME, volume_place.open_to_volumes, HARD, ("pool.maintenance",), ("CSK-08",)),
+    Rule("pool_closed", About.VOLUME, volume_place.written_to, HARD, ("pool.closed_because",)),
     Rule(
         "storage_class_conflict",
         About.VOLUME,

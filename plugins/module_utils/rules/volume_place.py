@@ -72,6 +72,14 @@ def open_to_volumes(case: VolumeCase) -> Findings:
     return (Finding(f"Pool {case.pool.id} is in maintenance{why}, so {subject(case)} cannot go there.", "End its maintenance, or choose another pool."),)
 
 
+def written_to(case: VolumeCase) -> Findings:
+    """The hypervisor itself must let new files into the pool: not mounted read-only, in no maintenance mode of its own."""
+    why = case.pool.closed_because
+    if not why:
+        return NOTHING
+    return (Finding(f"Pool {case.pool.id} takes nothing new, so {subject(case)} cannot go there: {why}.", "Mend that, or choose another pool."),)
+
+
 def in_a_pool(case: VolumeCase) -> Findings:
     """A disk outside any pool has no pool to be moved out of; a move by host, over a proven shared path, stays allowed."""
     if case.source_pool is not None or case.volume.pool is not None:

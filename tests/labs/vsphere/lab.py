@@ -156,6 +156,13 @@ class VsphereLab:
         """A datastore that these hosts mount. ``folder`` makes it another one than that of the same name in another datacenter."""
         self.control("datastores", name=name, hosts=hosts, capacity_gib=capacity_gib, free_gib=free_gib, folder=folder)
 
+    def change_datastore(
+        self, name: str, hosts: list[str], *, lost_on: tuple[str, ...] = (), read_only_on: tuple[str, ...] = (), maintenance: str = "normal"
+    ) -> None:
+        """How the hosts reach a datastore from now on, and what vCenter says of it."""
+        told = {"lost_on": lost_on, "read_only_on": read_only_on, "maintenance": maintenance}
+        self.control("datastores", name=name, hosts=hosts, capacity_gib=100, free_gib=100, **told)
+
     def add_vm(
         self,
         name: str,

@@ -12,7 +12,9 @@ from ansible_collections.vmops.migration.plugins.module_utils.drivers.vsphere.dr
 from ansible_collections.vmops.migration.plugins.module_utils.drivers.vsphere.tags import TagReader
 from ansible_collections.vmops.migration.plugins.module_utils.model.errors import InputError
 from ansible_collections.vmops.migration.plugins.module_utils.model.host import HostState, MaintenanceState
+from ansible_collections.vmops.migration.plugins.module_utils.model.migration import Migration, MigrationType, VolumeMove
 from ansible_collections.vmops.migration.plugins.module_utils.model.pool import PoolScope, VolumeKind
+from ansible_collections.vmops.migration.plugins.module_utils.model.request import MoveOptions
 from ansible_collections.vmops.migration.plugins.module_utils.model.vm import PowerState
 from pyVmomi import vim
 
@@ -82,6 +84,32 @@ def test_a_host_that_does_not_answer_and_one_in_maintenance_are_told(vsphere_lab
     assert site.vm_by_id[web].host == first
     assert site.host_by_name[second].maintenance.state is MaintenanceState.MAINTENANCE
     assert (site.host_by_name[third].has_vmotion, site.host_by_name[third].max_hardware_version) == (False, 14)
+
+
+def test_datastores_that_a_host_does_not_reach_or_that_take_nothing_are_told(vsphere_lab: VsphereLab) -> None:
+    first, second, _third = hosts = vsphere_lab.hosts
+    for name in ("lost", "media", "resting"):
+        vsphere_lab.add_datastore(name, list(hosts))
+    vsphere_lab.change_datastore("lost", list(hosts), lost_on=(second,))
+    vsphere_lab.change_datastore("media", list(hosts), read_only_on=(first,))
+    vsphere_lab.change_datastore("resting", list(hosts), maintenance="inMaintenance")
+    web = vsphere_lab.add_vm("web1", first)
+    with VsphereDriver(vsphere_lab.site_options()) as driver:
+        site = driver.snapshot(EVERYTHING)
+    assert {host.name for host in site.hosts if "lost" in host.pools} == set(hosts) - {second}
+    assert {pool.id for pool in site.pools if pool.closed_because} == {"media", "resting"}
+    with VsphereDriver(vsphere_lab.site_options()) as driver:
+        driver.snapshot(EVERYTHING)
+        lost, media = (refused_codes(driver, web, (first, target), pool) for target, pool in ((second, "lost"), (first, "media")))
+    assert (lost, media) == ({"pool_not_on_host"}, {"pool_closed"})
+
+
+def refused_codes(driver: VsphereDriver, vm: str, ends: tuple[str, str], pool: str) -> set[str]:
+    """What vCenter itself says against the move of the VM's disk to that pool."""
+    kind = MigrationType.STORAGE if ends[0] == ends[1] else MigrationType.HOST_STORAGE
+    disk = driver.snapshot(EVERYTHING).vm_by_id[vm].volumes[0]
+    move = Migration("m1", vm, "web1", *ends, type=kind, volumes=(VolumeMove(disk.id, disk.pool, pool),))
+    return {reason.code for reason in driver.check(move, MoveOptions()) if reason.blocks}
 
 
 def warned(lab: VsphereLab) -> set[str]:

@@ -71,6 +71,8 @@ def _reachable(moment: Moment, pool: str, host: str, name: str) -> Iterator[Reas
 def _open(moment: Moment, pool: str, name: str) -> Iterator[Reason]:
     if moment.pool(pool).maintenance.state is not MaintenanceState.AVAILABLE:
         yield hard("pool_in_maintenance", f"Pool {pool} takes nothing, so not {name} either: it is in maintenance.", "Choose another pool, or end it.")
+    elif why := moment.pool(pool).closed_because:
+        yield hard("pool_closed", f"Pool {pool} takes nothing new, so not {name} either: {why}.", "Choose another pool.")
 
 
 def _room(moment: Moment, needed: dict[str, int]) -> Iterator[Reason]:

@@ -17,6 +17,7 @@ from .library import vim, vmodl
 _REASONS = {
     "CannotAccessNetwork": "network_missing",
     "ConcurrentAccess": "source_changed",
+    "DatastoreNotWritableOnHost": "pool_closed",
     "DiskNotSupported": "volume_kind",
     "HostNotConnected": "host_unreachable",
     "HostNotReachable": "host_unreachable",

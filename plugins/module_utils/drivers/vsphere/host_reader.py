@@ -81,7 +81,7 @@ def host_of(entry: Entry, inventory: Inventory, key: int | None) -> Host:
         cpu_features=frozenset(),
         cpu_count=entry["summary.hardware.numCpuThreads"],
         memory_mib=memory // 2**20 if memory else None,
-        pools=frozenset(place.datastores),
+        pools=frozenset(store.id for store in place.datastores.values() if (place.moid, store.moid) not in inventory.dead_mounts),
         networks=_networks(place.networks),
         migration_address=vmotion_address(entry["config.virtualNicManagerInfo.netConfig"] or ()),
         migration_link_mbps=link_mbps(entry, "migration"),
@@ -117,7 +117,8 @@ def vmotion_address(configs: Iterable[Any]) -> str | None:
 def pool_of(entry: Entry, inventory: Inventory, key: int | None) -> Pool:
     """A datastore as a pool. One that a single host mounts is local, one that the hosts of a single cluster mount belongs to that."""
     place = inventory.datastore_by_moid[entry.moid]
-    mounted = [inventory.host_by_moid[moid_of(mount.key)] for mount in entry["host"] or () if moid_of(mount.key) in inventory.host_by_moid]
+    mounts = entry["host"] or ()
+    mounted = [inventory.host_by_moid[moid_of(mount.key)] for mount in mounts if moid_of(mount.key) in inventory.host_by_moid]
     mounted = mounted or [host for host in inventory.hosts.values() if place.id in host.datastores]
     clusters = {host.cluster for host in mounted}
     summary = entry["summary"]
@@ -136,4 +137,13 @@ def pool_of(entry: Entry, inventory: Inventory, key: int | None) -> Pool:
         capacity_bytes=summary.capacity,
         free_bytes=summary.freeSpace,
         group=inventory.group_of(entry),
+        closed_because=_closed_because(summary, mounts),
     )
+
+
+def _closed_because(summary: Any, mounts: Iterable[Any]) -> str:
+    """Why vCenter or ESXi lets nothing new into the datastore."""
+    state = str(summary.maintenanceMode or "normal")
+    if state != "normal":
+        return f"vCenter says that it is {'in' if state == 'inMaintenance' else 'about to enter'} maintenance mode"
+    return "a host has mounted it read-only" if any(str(mount.mountInfo.accessMode) == "readOnly" for mount in mounts) else ""

@@ -83,6 +83,16 @@ class Inventory:
         """Datastores by managed object id."""
         return {store.moid: store for store in self.datastores.values()}
 
+    @cached_property
+    def dead_mounts(self) -> frozenset[tuple[str, str]]:
+        """Managed object ids of host and datastore where the host has the datastore in its list and does not reach it now."""
+        return frozenset(
+            (moid_of(mount.key), entry.moid)
+            for entry in self.of_kind("Datastore")
+            for mount in entry["host"] or ()
+            if mount.mountInfo.accessible is False or mount.mountInfo.mounted is False
+        )
+
     def host(self, name: str) -> HostEntry:
         """The host of that name. Raises InputError (``host_unknown``)."""
         found = self.hosts.get(name)

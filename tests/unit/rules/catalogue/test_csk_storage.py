@@ -95,6 +95,11 @@ def test_a_pool_that_is_inactive_or_in_maintenance_is_refused(profile: str) -> N
     assert list(refusals(mapped(closed, with_storage(root_pool="nfs-b"), "kvm2"))) == ["pool_in_maintenance"]
 
 
+def test_a_pool_that_the_hypervisor_itself_has_closed_is_refused() -> None:
+    closed = site(vm(), "generic", nfs_b={"closed_because": "a host has mounted it read-only"})
+    assert list(refusals(mapped(closed, with_storage(root_pool="nfs-b"), "kvm2"))) == ["pool_closed"]
+
+
 @pytest.mark.parametrize("profile", ["generic", "pcd"])
 def test_volume_not_in_pool_it_stays_and_cannot_be_mapped(profile: str) -> None:
     world = site(vm(root(), data(None)), profile)

@@ -18,6 +18,9 @@ type LabDatastore struct {
 	CapacityGib int64    `json:"capacity_gib"`
 	FreeGib     int64    `json:"free_gib"`
 	Folder      string   `json:"folder"` // what its folder's name begins with, where several datacenters have one of that name
+	LostOn      []string `json:"lost_on"`
+	ReadOnlyOn  []string `json:"read_only_on"`
+	Maintenance string   `json:"maintenance"` // what vCenter says of it: normal, enteringMaintenance, inMaintenance
 }
 
 // Add makes the datastore in the folder of the first host's datacenter; its files lie in path, which exists.
@@ -31,8 +34,7 @@ func (d LabDatastore) Add(path string) error {
 		return fmt.Errorf("datastore %s: no host is named", d.Name)
 	}
 	folder := Map.getEntityFolder(&hosts[0].HostSystem, "datastore")
-	found := Map.FindByName(d.Name, folder.ChildEntity)
-	store, known := found.(*Datastore)
+	store, known := labDatastoreIn(folder, d.Name).(*Datastore)
 	if !known {
 		store = &Datastore{}
 		store.Name = d.Name
@@ -53,6 +55,71 @@ func (d LabDatastore) Add(path string) error {
 	store.Info.GetDatastoreInfo().FreeSpace = store.Summary.FreeSpace
 	for _, host := range hosts {
 		labMount(host, store)
+	}
+	if d.Maintenance != "" {
+		store.Summary.MaintenanceMode = d.Maintenance
+	}
+	return d.degrade(store)
+}
+
+// labDatastoreIn gives the datastore of that name in a datacenter's folder, or in a datastore cluster there, or nil.
+func labDatastoreIn(folder *mo.Folder, name string) mo.Entity {
+	if found := Map.FindByName(name, folder.ChildEntity); found != nil {
+		return found
+	}
+	for _, child := range folder.ChildEntity {
+		if pod, ok := Map.Get(child).(*StoragePod); ok {
+			if found := Map.FindByName(name, pod.ChildEntity); found != nil {
+				return found
+			}
+		}
+	}
+	return nil
+}
+
+// degrade says how the hosts reach the datastore now.
+func (d LabDatastore) degrade(store *Datastore) error {
+	lost, err := labHostsNamed(d.LostOn)
+	if err != nil {
+		return err
+	}
+	kept, err := labHostsNamed(d.ReadOnlyOn)
+	if err != nil {
+		return err
+	}
+	for i := range store.Host {
+		mount := &store.Host[i]
+		mount.MountInfo.Accessible = types.NewBool(!labIsAmong(mount.Key, lost))
+		mount.MountInfo.AccessMode = string(types.HostMountModeReadWrite)
+		if labIsAmong(mount.Key, kept) {
+			mount.MountInfo.AccessMode = string(types.HostMountModeReadOnly)
+		}
+	}
+	return nil
+}
+
+func labIsAmong(ref types.ManagedObjectReference, hosts []*HostSystem) bool {
+	for _, host := range hosts {
+		if host.Self == ref {
+			return true
+		}
+	}
+	return false
+}
+
+// labMountFault is what a host that cannot write to the datastore answers, or nil.
+func labMountFault(host *HostSystem, store *Datastore) types.BaseMethodFault {
+	named := types.InvalidDatastore{Datastore: &store.Self, Name: store.Name}
+	for _, mount := range store.Host {
+		if mount.Key != host.Self {
+			continue
+		}
+		if mount.MountInfo.Accessible != nil && !*mount.MountInfo.Accessible {
+			return &types.InaccessibleDatastore{InvalidDatastore: named}
+		}
+		if mount.MountInfo.AccessMode == string(types.HostMountModeReadOnly) {
+			return &types.DatastoreNotWritableOnHost{InvalidDatastore: named, Host: host.Self}
+		}
 	}
 	return nil
 }

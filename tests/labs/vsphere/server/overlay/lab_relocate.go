@@ -149,6 +149,9 @@ func (vm *VirtualMachine) labStorageTakes(host *HostSystem, spec *types.VirtualM
 		if FindReference(host.Datastore, targets[i]) == nil {
 			return &types.InvalidDatastore{Datastore: &targets[i], Name: store.Name}
 		}
+		if fault := labMountFault(host, store); fault != nil {
+			return fault
+		}
 		if store.Summary.FreeSpace < needed[targets[i]] {
 			return &types.InsufficientDisks{}
 		}
