@@ -12,7 +12,6 @@ import os
 import shutil
 import signal
 import subprocess
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from xml.etree import ElementTree
 
+from tests.integration.beside import beside
 from tests.integration.worlds import LONG_SECONDS, Whereabouts, WorldVm, wait_until
 from tests.labs.kvm.config import GUEST_NETWORK, LOCAL_POOL, ONLY_FIRST_HOST_NETWORK, POOL_PATHS, SHARED_POOL
 
@@ -57,7 +57,7 @@ class VirshMigration:
 class KvmWorld:
     """See ``worlds.World``."""
 
-    disk, suffix = "hda", ".raw"
+    disk, data_disk, suffix = "hda", "hdb", ".raw"
     network, own_network = GUEST_NETWORK, ONLY_FIRST_HOST_NETWORK
 
     def __init__(self, lab: Lab, transport: str = "tls") -> None:
@@ -112,27 +112,30 @@ class KvmWorld:
         autostart: bool = False,
         power: str = "running",
         local_disk: bool = False,
+        data_disk: bool = False,
         vm_id: str | None = None,
         network: str | None = None,
     ) -> WorldVm:
-        pool = "local" if local_disk else "shared"
-        guest = self.lab.guest(
-            name,
-            host,
-            memory_mib=memory_mib,
-            dirty_mib_s=dirty_mib_s,
-            pool=pool,
-            nic=network or self.network,
-            autostart=autostart,
-            start=power != "off",
-            guest_uuid=vm_id,
-        )
+        from tests.labs.kvm.storage_world import DataDisk, guest_with_disks
+
+        asked: dict[str, Any] = {"memory_mib": memory_mib, "dirty_mib_s": dirty_mib_s, "nic": network or self.network, "autostart": autostart}
+        asked |= {"start": power != "off", "guest_uuid": vm_id}
+        if data_disk:
+            guest = guest_with_disks(self.lab, name, host, data=(DataDisk(8, 4, "raw"),), **asked)
+        else:
+            guest = self.lab.guest(name, host, pool=LOCAL_POOL if local_disk else SHARED_POOL, **asked)
         vm = WorldVm(name, guest.uuid, memory_mib)
         self._guests[vm.id] = guest
         if power == "paused":
             with self.lab.hosts[host].connection() as connection:
                 connection.lookupByUUIDString(vm.id).suspend()
         return vm
+
+    def add_pool(self, name: str, host: str) -> str:
+        from tests.labs.kvm.storage_world import extra_pool
+
+        extra_pool(self.lab.hosts[host], name)
+        return f"{host}/{name}"
 
     @staticmethod
     def local(host: str) -> str:
@@ -176,8 +179,8 @@ class KvmWorld:
         with self.lab.hosts[host].connection() as connection:
             root = ElementTree.fromstring(connection.lookupByUUIDString(vm.id).XMLDesc(0))
         disks = {disk.find("target").get("dev"): disk.find("source").get("file") for disk in root.iterfind("./devices/disk")}  # type: ignore[union-attr]
-        folders = {str(POOL_PATHS[SHARED_POOL]): SHARED_POOL, str(POOL_PATHS[LOCAL_POOL]): f"{host}/{LOCAL_POOL}"}
-        return {str(device): folders[str(Path(str(path)).parent)] for device, path in disks.items()}
+        folders = {str(device): Path(str(path)).parent for device, path in disks.items()}
+        return {device: SHARED_POOL if folder == POOL_PATHS[SHARED_POOL] else f"{host}/{folder.name}" for device, folder in folders.items()}
 
     def networks(self, vm: WorldVm) -> list[str]:
         (host,) = self.where(vm).defined_on
@@ -252,7 +255,7 @@ class KvmWorld:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
 
-        with _beside(kill_receiver):
+        with beside(kill_receiver):
             yield
 
     @contextmanager
@@ -264,7 +267,7 @@ class KvmWorld:
             time.sleep(LINGERS_SECONDS)
             self.lab.cut_link(host, Link.MIGRATION)
 
-        with _beside(cut):
+        with beside(cut):
             yield
 
     @contextmanager
@@ -274,7 +277,7 @@ class KvmWorld:
             time.sleep(LINGERS_SECONDS)
             self.lab.hosts[host].power_off()
 
-        with _beside(switch_off):
+        with beside(switch_off):
             yield
 
     def go_dark(self, host: str) -> None:
@@ -377,22 +380,3 @@ def _is_migrating_out(domain: libvirt.virDomain) -> bool:
         return stats.get("operation") == libvirt.VIR_DOMAIN_JOB_OPERATION_MIGRATION_OUT and stats.get("memory_total", 0) > 0
     except libvirt.libvirtError:
         return False
-
-
-@contextmanager
-def _beside(action: Callable[[], None]) -> Iterator[None]:
-    """Do something in a thread while the block runs; what goes wrong there is raised at the block's end."""
-    errors: list[Exception] = []
-
-    def guarded() -> None:
-        try:
-            action()
-        except Exception as error:  # noqa: BLE001 (raised below, in the thread of the test)
-            errors.append(error)
-
-    thread = threading.Thread(target=guarded, daemon=True)
-    thread.start()
-    yield
-    thread.join(LONG_SECONDS)
-    if errors:
-        raise errors[0]

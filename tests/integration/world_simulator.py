@@ -55,7 +55,7 @@ class SimulatorWorld:
     """See ``worlds.World``."""
 
     hosts = HOSTS
-    disk, suffix = "hda", ".raw"
+    disk, data_disk, suffix = "hda", "hdb", ".raw"
     network, own_network = "guests", "only1"
 
     def __init__(self, folder: Path) -> None:
@@ -64,6 +64,7 @@ class SimulatorWorld:
         self._vms: dict[str, Vm] = {}
         self._faults: list[Fault] = []
         self._loose: list[Volume] = []
+        self._pools: list[Pool] = []
         self._free_bytes: dict[str, int] = {}
         self._link_mbps, self._speed = FAST_MBPS, FAST_SPEED
         self._host_facts: dict[str, dict[str, Any]] = {}
@@ -100,12 +101,13 @@ class SimulatorWorld:
         autostart: bool = False,
         power: str = "running",
         local_disk: bool = False,
+        data_disk: bool = False,
         vm_id: str | None = None,
         network: str | None = None,
     ) -> WorldVm:
         vm_id = vm_id or str(uuid.uuid4())
         pool = f"{host}/local" if local_disk else "shared"
-        disk = Volume(f"{vm_id}-hda", VolumeKind.ROOT, "disk", "hda", f"/srv/{pool.rpartition('/')[2]}/{vm_id}.raw", pool, GIB, GIB // 4, "raw", "ide", "none")
+        disks = [_disk(vm_id, VolumeKind.ROOT, "hda", pool), *([_disk(vm_id, VolumeKind.DATA, "hdb", pool)] if data_disk else [])]
         self._vms[vm_id] = Vm(
             id=vm_id,
             name=name,
@@ -116,13 +118,18 @@ class SimulatorWorld:
             architecture="x86_64",
             machine_type=MACHINE,
             required_cpu_features=frozenset(),
-            volumes=(disk,),
+            volumes=tuple(disks),
             nics=(Nic("52:54:00:00:00:01", network or self.network, "network"),),
             dirty_rate_mib_s=dirty_mib_s,
             working_set_mib=min(16, memory_mib),
         )
         self._write()
         return WorldVm(name, vm_id, memory_mib)
+
+    def add_pool(self, name: str, host: str) -> str:
+        self._pools.append(Pool(f"{host}/{name}", name, "dir", PoolScope.HOST, "z1", "p1", "c1", path=f"/srv/{name}", free_bytes=100 * GIB))
+        self._write()
+        return f"{host}/{name}"
 
     @staticmethod
     def local(host: str) -> str:
@@ -287,7 +294,11 @@ class SimulatorWorld:
             Pool(f"{host}/local", "local", "dir", PoolScope.HOST, "z1", "p1", "c1", path="/srv/local", free_bytes=self._free(f"{host}/local")) for host in HOSTS
         ]
         site = Site(
-            driver="simulator", hosts=tuple(self._host(name) for name in HOSTS), pools=tuple(pools), vms=tuple(self._vms.values()), volumes=tuple(self._loose)
+            driver="simulator",
+            hosts=tuple(self._host(name) for name in HOSTS),
+            pools=(*pools, *self._pools),
+            vms=tuple(self._vms.values()),
+            volumes=tuple(self._loose),
         )
         content = {**encode(site), "simulation": encode(Simulation(faults=tuple(self._faults)))}
         draft = self.file.with_suffix(".draft")
@@ -312,10 +323,15 @@ class SimulatorWorld:
             cpu_count=16,
             machine_types=frozenset({MACHINE}),
             memory_mib=16384,
-            pools=frozenset({"shared", f"{name}/local"}),
+            pools=frozenset({"shared", f"{name}/local", *(pool.id for pool in self._pools if pool.id.startswith(f"{name}/"))}),
             networks=tuple(HostNetwork(network, "network") for network in (self.network, self.own_network)[: 2 if name == HOSTS[0] else 1]),
             migration_address=f"10.0.1.{10 + HOSTS.index(name)}",
             migration_link_mbps=self._link_mbps,
             management_link_mbps=self._link_mbps,
             storage_link_mbps=4 * self._link_mbps if self._link_mbps < FAST_MBPS else None,
         )
+
+
+def _disk(vm: str, kind: VolumeKind, device: str, pool: str) -> Volume:
+    file = f"{vm}.raw" if kind is VolumeKind.ROOT else f"{vm}-{device}.raw"
+    return Volume(f"{vm}-{device}", kind, "disk", device, f"/srv/{pool.rpartition('/')[2]}/{file}", pool, GIB, GIB // 4, "raw", "ide", "none")

@@ -42,7 +42,7 @@ class VsphereForeignMigration:
 class VsphereWorld:
     """See ``worlds.World``."""
 
-    disk, suffix = "scsi0:0", ".vmdk"
+    disk, data_disk, suffix = "scsi0:0", "scsi0:1", ".vmdk"
     network, own_network = "VM Network", "only1"
 
     def __init__(self, lab: VsphereLab) -> None:
@@ -88,17 +88,23 @@ class VsphereWorld:
         autostart: bool = False,
         power: str = "running",
         local_disk: bool = False,
+        data_disk: bool = False,
         vm_id: str | None = None,
         network: str | None = None,
     ) -> WorldVm:
         if power == "paused" or vm_id is not None:
             pytest.skip("vSphere pauses no VM, and gives ids itself")
         pool = self.local(host) if local_disk else "shared"
-        moid = self.lab.add_vm(name, host, pools=(pool,), memory_mib=memory_mib, powered_on=power == "running", network=network or self.network)
+        pools = (pool, pool) if data_disk else (pool,)
+        moid = self.lab.add_vm(name, host, pools=pools, memory_mib=memory_mib, powered_on=power == "running", network=network or self.network)
         self._autostarted |= {moid} if autostart else set()
         self._restless |= dirty_mib_s >= RESTLESS_MIB_S
         self._booted[moid] = self.lab.vm(moid).runtime.bootTime
         return WorldVm(name, moid, memory_mib)
+
+    def add_pool(self, name: str, host: str) -> str:
+        self.lab.add_datastore(name, [host])
+        return name
 
     @staticmethod
     def local(host: str) -> str:

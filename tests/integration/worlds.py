@@ -68,7 +68,9 @@ class World(Protocol):
 
     hosts: tuple[str, str, str]
     disk: str
-    """What a VM of ``add_vm`` calls its only disk."""
+    """What a VM of ``add_vm`` calls its first disk."""
+    data_disk: str
+    """What it calls its second one."""
     suffix: str
     """How the names of disk images end here."""
     network: str
@@ -105,12 +107,16 @@ class World(Protocol):
         autostart: bool = False,
         power: str = "running",
         local_disk: bool = False,
+        data_disk: bool = False,
         vm_id: str | None = None,
         network: str | None = None,
     ) -> WorldVm:
-        """A VM on a host. ``power``: running, paused or off. ``local_disk``: its disk is on storage that no other host has, so it cannot move. ``network``: of
-        its card; the common one.
+        """A VM on a host. ``power``: running, paused or off. ``local_disk``: its disk is on storage that no other host has, so it cannot move; with
+        ``data_disk`` it has a second one there. ``network``: of its card; the common one.
         """
+
+    def add_pool(self, name: str, host: str) -> str:
+        """A further pool that only this host has; gives its id."""
 
     def local(self, host: str) -> str:
         """The id of the pool that only this host has."""
