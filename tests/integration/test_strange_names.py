@@ -14,6 +14,8 @@ from tests.integration.modules import evacuate, find_targets, migrate, read_site
 from tests.integration.world_simulator import SimulatorWorld
 from tests.integration.worlds import World, everyone_lives, running_on
 
+ON_VSPHERE = True
+
 # libvirt itself refuses names with a slash, and those that are only dots
 NAMES = [
     'it\'s "quoted"',
@@ -86,6 +88,8 @@ def test_a_vm_can_be_selected_by_a_strange_name(world: World) -> None:
 
 
 def test_a_name_that_another_vm_has_on_the_target_is_refused(world: World) -> None:
+    if not world.names_are_unique:
+        pytest.skip("VMs of one name are told apart by their folders")
     first, second, _third = world.hosts
     one, other = world.add_vm("twin", first), world.add_vm("twin", second)
     taken = migrate(world, one.id, target_host=second)

@@ -59,6 +59,7 @@ class KvmWorld:
 
     disk, data_disk, suffix = "hda", "hdb", ".raw"
     network, own_network = GUEST_NETWORK, ONLY_FIRST_HOST_NETWORK
+    names_are_unique = True
 
     def __init__(self, lab: Lab, transport: str = "tls") -> None:
         first, second, third = lab.hosts

@@ -57,6 +57,7 @@ class SimulatorWorld:
     hosts = HOSTS
     disk, data_disk, suffix = "hda", "hdb", ".raw"
     network, own_network = "guests", "only1"
+    names_are_unique = True
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

@@ -44,6 +44,7 @@ class VsphereWorld:
 
     disk, data_disk, suffix = "scsi0:0", "scsi0:1", ".vmdk"
     network, own_network = "VM Network", "only1"
+    names_are_unique = False
 
     def __init__(self, lab: VsphereLab) -> None:
         self.lab = lab

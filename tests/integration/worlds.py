@@ -77,6 +77,8 @@ class World(Protocol):
     """The network that every host has."""
     own_network: str
     """A network that only the first host has."""
+    names_are_unique: bool
+    """False where a host may have several VMs of one name."""
 
     # ------------------------------------------------------------ what the playbook says
 

@@ -21,7 +21,7 @@ from pyVmomi import vim
 from tests.labs.kvm.certificates import CertificateAuthority
 
 from .build import built_server
-from .making_vms import vm_spec
+from .making_vms import file_stem, vm_spec
 
 ADDRESS = "127.0.0.3"
 """Neither localhost nor 127.0.0.1, for which pyVmomi checks no certificate."""
@@ -180,7 +180,7 @@ class VsphereLab:
         compute = placed.parent
         datacenter = self._datacenter_of(placed)
         self._made += 1
-        folder = name if self._made == 1 else f"{name}_{self._made}"
+        folder = file_stem(name) if self._made == 1 else f"{file_stem(name)}_{self._made}"
         for pool in sorted(set(pools)):
             self.content.fileManager.MakeDirectory(f"[{pool}] {folder}", datacenter, createParentDirectories=True)
         task = datacenter.vmFolder.CreateVM_Task(vm_spec(name, folder, pools, memory_mib, disk_gib, network, thin), compute.resourcePool, placed)

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from pyVmomi import vim
@@ -13,17 +14,27 @@ from pyVmomi import vim
 CONTROLLER_KEY = 1000
 
 
+def file_stem(name: str) -> str:
+    """What the files of a VM of that name are called."""
+    return re.sub(r"[^A-Za-z0-9_-]", "_", name)
+
+
+def escaped(name: str) -> str:
+    """A name as the API has it, in which percent signs and slashes have to be escaped."""
+    return name.replace("%", "%25").replace("/", "%2f").replace("\\", "%5c")
+
+
 def vm_spec(name: str, folder: str, pools: tuple[str, ...], memory_mib: int, disk_gib: int, network: str, thin: bool) -> Any:
     """A VM with a disk in each pool and one network card. All files are in that folder, its own ones in the first pool."""
     adapter = vim.vm.device.ParaVirtualSCSIController(key=CONTROLLER_KEY, busNumber=0, sharedBus="noSharing")
-    devices: list[Any] = [adapter, *(_disk(f"{folder}/{name}", index, pool, disk_gib, thin) for index, pool in enumerate(pools)), _nic(network)]
+    devices: list[Any] = [adapter, *(_disk(f"{folder}/{file_stem(name)}", index, pool, disk_gib, thin) for index, pool in enumerate(pools)), _nic(network)]
     return vim.vm.ConfigSpec(
-        name=name,
+        name=escaped(name),
         numCPUs=1,
         memoryMB=memory_mib,
         guestId="otherGuest64",
         version="vmx-14",
-        files=vim.vm.FileInfo(vmPathName=f"[{pools[0]}] {folder}/{name}.vmx"),
+        files=vim.vm.FileInfo(vmPathName=f"[{pools[0]}] {folder}/{file_stem(name)}.vmx"),
         deviceChange=[_added(device) for device in devices],
     )
 

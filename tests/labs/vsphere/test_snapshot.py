@@ -162,6 +162,20 @@ def test_a_vm_is_found_by_its_folder_where_its_name_is_not_enough(vsphere_lab: V
         site.find_vm("web1", "vm")
 
 
+def test_names_are_told_as_people_write_them(vsphere_lab: VsphereLab) -> None:
+    """The API escapes percent signs and slashes."""
+    first, second, _third = vsphere_lab.hosts
+    vsphere_lab.control("hosts", name=first, networks=["VLAN 10%2f20"])
+    vsphere_lab.control("hosts", name=second, networks=["VLAN 10%2f20"])
+    web = vsphere_lab.add_vm("web/1 100%", first, network="VLAN 10%2f20")
+    assert vsphere_lab.vm(web).name == "web%2f1 100%25"
+    with VsphereDriver(vsphere_lab.site_options()) as driver:
+        site = driver.snapshot(EVERYTHING)
+    vm = site.find_vm("web/1 100%", "vm")
+    assert (vm.id, [nic.network for nic in vm.nics]) == (web, ["VLAN 10/20"])
+    assert "VLAN 10/20" in {network.name for network in site.host_by_name[second].networks or ()}
+
+
 def attach(lab: VsphereLab, tag: str, kind: str, moid: str) -> None:
     """A new tag on one object, made as an operator's own tool would."""
     with VsphereDriver(lab.site_options()) as driver:

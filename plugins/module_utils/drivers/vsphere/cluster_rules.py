@@ -27,7 +27,7 @@ def groups_of(inventory: Inventory) -> tuple[AffinityGroup, ...]:
             kind = _kind(rule)
             if kind is not None and rule.enabled:
                 vms = frozenset(moid_of(vm) for vm in rule.vm or ())
-                found.append(AffinityGroup(f"{cluster['name']}/{rule.name}", kind, vms, required=bool(rule.mandatory)))
+                found.append(AffinityGroup(f"{cluster.name}/{rule.name}", kind, vms, required=bool(rule.mandatory)))
     return tuple(found)
 
 
@@ -51,7 +51,7 @@ def host_rules_of(inventory: Inventory) -> tuple[HostRule, ...]:
     """The enabled rules of VMs and hosts that must be kept; DRS weighs the others itself."""
     found: list[HostRule] = []
     for cluster in inventory.of_kind("ClusterComputeResource"):
-        name = str(cluster["name"])
+        name = cluster.name
         groups = {str(group.name): group for group in getattr(cluster["configurationEx"], "group", None) or ()}
         all_hosts = frozenset(host.moid for host in inventory.hosts.values() if host.cluster == name)
         for rule in _rules(cluster["configurationEx"]):
@@ -91,6 +91,6 @@ def automation_of(inventory: Inventory) -> tuple[Reason, ...]:
     for cluster in inventory.of_kind("ClusterComputeResource"):
         drs = getattr(cluster["configurationEx"], "drsConfig", None)
         if drs is not None and drs.enabled and str(drs.defaultVmBehavior) == "fullyAutomated":
-            text = f"DRS of cluster {cluster['name']} is fully automated: it may move VMs while a plan is carried out."
+            text = f"DRS of cluster {cluster.name} is fully automated: it may move VMs while a plan is carried out."
             found.append(warning("drs_automated", text, "Set DRS to partially automated for the window.", ("CAS-04",)))
     return tuple(found)

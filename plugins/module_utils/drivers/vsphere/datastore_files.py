@@ -113,7 +113,7 @@ def _silent_vms(center: VCenter, store: DatastoreEntry) -> list[str]:
     def ask(link: Link) -> list[str]:
         vms = read(link, [store.ref], "Datastore", ["vm"])[store.moid]["vm"] or ()
         entries = read(link, vms, "VirtualMachine", ("name", "config.files.vmPathName")).values()
-        return [str(vm["name"]) for vm in entries if vm["config.files.vmPathName"] is None]
+        return [vm.name for vm in entries if vm["config.files.vmPathName"] is None]
 
     return center.run(f"reading the VMs of {store.id}", ask)
 
@@ -124,7 +124,7 @@ def users_of(center: VCenter, store: DatastoreEntry) -> dict[str, str]:
     def ask(link: Link) -> dict[str, str]:
         vms = read(link, [store.ref], "Datastore", ["vm"])[store.moid]["vm"] or ()
         entries = read(link, vms, "VirtualMachine", _VM_PATHS).values()
-        return {path: str(vm["name"]) for vm in entries for path in _paths_of(vm, store)}
+        return {path: vm.name for vm in entries for path in _paths_of(vm, store)}
 
     return center.run(f"reading the VMs of {store.id}", ask)
 

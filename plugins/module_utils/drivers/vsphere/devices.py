@@ -13,6 +13,7 @@ from ...model.pool import Volume, VolumeKind
 from ...model.vm import Nic
 from .inventory import DatastoreEntry
 from .library import vim
+from .paths import plain_name
 from .properties import moid_of
 
 _BUSES = (("VirtualSCSIController", "scsi"), ("VirtualIDEController", "ide"), ("VirtualSATAController", "sata"), ("VirtualNVMEController", "nvme"))
@@ -124,7 +125,7 @@ def network_of(backing: Any, portgroups: Mapping[str, str]) -> tuple[str, str]:
     port = getattr(backing, "port", None)
     if port is not None:
         return portgroups.get(str(port.portgroupKey), str(port.portgroupKey)), "dvs"
-    return str(getattr(backing, "deviceName", "") or ""), "network"
+    return plain_name(str(getattr(backing, "deviceName", "") or "")), "network"
 
 
 def host_devices_of(devices: Iterable[Any]) -> tuple[str, ...]:

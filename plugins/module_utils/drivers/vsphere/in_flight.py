@@ -31,7 +31,7 @@ def find_in_flight(center: VCenter, inventory: Inventory) -> tuple[InFlight, ...
         note = note_of(entry["config.extraConfig"])
         ours = note if note is not None and note.phase is NotePhase.MOVING and note.source == source else None
         memory = entry["summary.config.memorySizeMB"] or 0
-        found.append(InFlight(entry.moid, str(entry["name"]), source, ours.target if ours else "", memory, ours))
+        found.append(InFlight(entry.moid, entry.name, source, ours.target if ours else "", memory, ours))
     return tuple(sorted(found, key=lambda flight: (flight.vm_name, flight.vm)))
 
 

@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Any
 
 from ...model.errors import InputError, StateConflict
-from .paths import split_path
+from .paths import plain_name, split_path
 from .properties import Entry, Wants, moid_of
 
 PLACES: Wants = {
@@ -71,7 +71,7 @@ class Inventory:
     @cached_property
     def portgroups(self) -> Mapping[str, str]:
         """Names of distributed port groups by their key, which is their managed object id."""
-        return {entry.moid: str(entry["name"]) for entry in self.of_kind("DistributedVirtualPortgroup")}
+        return {entry.moid: entry.name for entry in self.of_kind("DistributedVirtualPortgroup")}
 
     @cached_property
     def host_by_moid(self) -> Mapping[str, HostEntry]:
@@ -147,7 +147,7 @@ class Inventory:
     def group_of(self, store: Entry) -> str:
         """The name of the datastore cluster that a datastore is in; empty for none."""
         parent = self._entries.get(moid_of(store["parent"])) if store["parent"] is not None else None
-        return str(parent["name"]) if parent is not None and parent.kind == "StoragePod" else ""
+        return parent.name if parent is not None and parent.kind == "StoragePod" else ""
 
     def datacenter_path(self, store: DatastoreEntry) -> str:
         """The same by the names of its folders, as the datastore's files are asked for over HTTP: ``folder/datacenter``."""
@@ -156,7 +156,7 @@ class Inventory:
 
     def folder_of(self, entry: Entry) -> str:
         """The folder that something stands in, with those above it: ``datacenter/vm/team-a``. Empty where it stands in none."""
-        return self._path(moid_of(entry["parent"])) if entry["parent"] is not None else ""
+        return plain_name(self._path(moid_of(entry["parent"]))) if entry["parent"] is not None else ""
 
     def _path(self, moid: str) -> str:
         known = self._paths.get(moid)
@@ -188,14 +188,14 @@ class Inventory:
                 name=str(entry["name"]),
                 moid=entry.moid,
                 ref=entry.ref,
-                cluster=str(compute["name"]) if compute else "",
+                cluster=compute.name if compute else "",
                 datacenter=_name_of(datacenter),
                 resource_pool=compute["resourcePool"] if compute else None,
                 vm_folder=datacenter["vmFolder"] if datacenter else None,
                 datastores={store.id: store for store in mounted},
-                networks={str(network["name"]): network.ref for network in networks},
+                networks={network.name: network.ref for network in networks},
             )
 
 
 def _name_of(entry: Entry | None) -> str:
-    return str(entry["name"]) if entry is not None else ""
+    return entry.name if entry is not None else ""

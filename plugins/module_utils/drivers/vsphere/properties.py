@@ -12,6 +12,7 @@ from typing import Any
 
 from .connection import Link
 from .library import vim, vmodl
+from .paths import plain_name
 
 Wants = Mapping[str, Sequence[str]]
 """Paths of leaf properties by the name of the type that has them, such as ``{"HostSystem": ("name", "runtime.connectionState")}``."""
@@ -29,6 +30,11 @@ class Entry:
     def __getitem__(self, path: str) -> Any:
         """The value, or None."""
         return self.values.get(path)
+
+    @property
+    def name(self) -> str:
+        """Its name as people write it; empty where that was not read."""
+        return plain_name(str(self["name"] or ""))
 
 
 def moid_of(ref: Any) -> str:

@@ -96,4 +96,4 @@ def drop_home(center: VCenter, inventory: Inventory, moid: str, host: str) -> No
         return
     note = note_of(vm["config.extraConfig"])
     if note is not None and note.phase is NotePhase.SETTLED:
-        put_note(center, moid, str(vm["name"]), None)
+        put_note(center, moid, vm.name, None)

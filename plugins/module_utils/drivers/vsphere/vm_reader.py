@@ -50,7 +50,7 @@ def light_vm(entry: Entry, inventory: Inventory) -> Vm | None:
     state = power_of(entry["runtime.powerState"], entry["runtime.connectionState"])
     return Vm(
         id=entry.moid,
-        name=str(entry["name"]),
+        name=entry.name,
         host=host.name,
         power_state=state,
         memory_mib=entry["summary.config.memorySizeMB"] or 0,
