@@ -169,6 +169,28 @@ def test_own_files_without_a_disk_beside_them_leave_the_datastore_too(vsphere_wo
     assert not moved.failed, str(moved)
 
 
+def test_agents_of_vcenter_itself_neither_keep_a_host_from_maintenance_nor_are_moved(vsphere_world: VsphereWorld) -> None:
+    first, second, _third = vsphere_world.hosts
+    lab = vsphere_world.lab
+    agent, web = vsphere_world.add_vm("vCLS-1", first), vsphere_world.add_vm("web1", first)
+    managed = vim.ext.ManagedByInfo(extensionKey="com.vmware.vim.eam", type="cluster-agent")
+    lab.wait(lab.vm(agent.id).ReconfigVM_Task(vim.vm.ConfigSpec(managedBy=managed)))
+    refused = migrate(vsphere_world, agent, target_host=second)
+    assert refused.failed
+    assert "managed_by_other" in str(refused), str(refused)
+    predicted = evacuate(vsphere_world, first, state="maintenance", check=True)
+    answer = evacuate(vsphere_world, first, state="maintenance")
+    assert not answer.failed, str(answer)
+    assert set(answer.moved()) == {"web1"} == {entry["vm_name"] for entry in predicted["migrations"]}
+    assert [(host["state"], host["vms_left"]) for host in answer["hosts"]] == [("maintenance", 0)]
+    assert lab.host(first).runtime.inMaintenanceMode
+    assert vsphere_world.where(web).defined_on != {first}
+    assert vsphere_world.where(agent) == off_on(first)
+    assert not evacuate(vsphere_world, first, state="maintenance").changed
+    assert not evacuate(vsphere_world, first, state="available").failed
+    assert vsphere_world.where(agent) == running_on(first)
+
+
 def play(tmp_path: Path, playbook: str, variables: dict[str, Any], *words: str) -> str:
     """What a playbook of the collection says, as ansible-playbook runs it."""
     own = {**variables, "ansible_python_interpreter": "{{ ansible_playbook_python }}"}

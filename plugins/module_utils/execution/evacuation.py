@@ -262,8 +262,8 @@ def state_if_not_empty(before: Site, name: str, on_failure: OnFailure) -> Mainte
 
 
 def _active(site: Site, host: str) -> list[Vm]:
-    """VMs that hold memory on a host."""
-    return [vm for vm in site.vms_by_host.get(host, ()) if vm.is_active]
+    """VMs that hold memory on a host and do not leave it by themselves."""
+    return [vm for vm in site.vms_by_host.get(host, ()) if vm.must_leave]
 
 
 def _concerns(vm: Vm, hosts: frozenset[str]) -> bool:

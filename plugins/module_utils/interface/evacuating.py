@@ -148,7 +148,7 @@ def _what_is_left(order: EvacuationOrder, hosts: tuple[HostResult, ...], *, noth
 
 
 def _host_result(report: EvacuationReport, name: str) -> HostResult:
-    left = sum(vm.is_active for vm in report.after.vms_by_host.get(name, ()))
+    left = sum(vm.must_leave for vm in report.after.vms_by_host.get(name, ()))
     return HostResult(name, report.states[name].value, report.before.host_by_name[name].maintenance.state.value, left)
 
 

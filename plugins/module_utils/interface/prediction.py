@@ -99,7 +99,7 @@ def _unselected(site: Site, order: EvacuationOrder, request: PlanRequest) -> tup
     if order.final is not MaintenanceState.MAINTENANCE:
         return ()
     reason = warning("not_selected", "It is not among the VMs that were to be moved.", "Widen `select`.")
-    active = [vm for name in order.hosts for vm in site.vms_by_host.get(name, ()) if vm.is_active]
+    active = [vm for name in order.hosts for vm in site.vms_by_host.get(name, ()) if vm.must_leave]
     return tuple(Remaining(vm.id, vm.name, vm.host, (reason,)) for vm in active if vm.id not in request.vms)
 
 

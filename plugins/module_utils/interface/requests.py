@@ -89,7 +89,7 @@ class Drain:
         if not self._checked:
             check_targets(site, self._targets, "target_hosts")
             self._checked = True
-        vms = [vm for host in self._hosts for vm in site.vms_by_host.get(host, ()) if vm.is_active]
+        vms = [vm for host in self._hosts for vm in site.vms_by_host.get(host, ()) if vm.must_leave]
         return PlanRequest(
             vms=tuple(vm.id for vm in self._selection.chosen(vms)),
             target_hosts=frozenset(self._targets),

@@ -98,7 +98,7 @@ class Vm:
     ``hugepage_kib`` is the size of the pages that its memory is made of, 0 for ordinary ones. ``host_devices`` names devices of the host given to it.
     ``operation`` is what the hypervisor does with it now. ``hardware_version`` is the number of a vSphere VM's virtual hardware (14 for vmx-14).
     ``managed_by`` names the manager that owns it, as ``rules/managers.py`` lists them. ``folder`` is where it stands in an inventory of folders
-    (``DC1/vm/team-a``), empty where there are none.
+    (``DC1/vm/team-a``), empty where there are none. ``leaves_by_itself``: its manager takes it off a host that enters maintenance, so that nobody else need.
     """
 
     id: str
@@ -133,6 +133,7 @@ class Vm:
     working_set_mib: int | None = None
     hugepage_kib: int | None = None
     managed_by: str = ""
+    leaves_by_itself: bool = False
     folder: str = ""
     hardware_version: int | None = None
     policy: VmPolicy = VmPolicy()
@@ -143,6 +144,11 @@ class Vm:
     def is_active(self) -> bool:
         """True where it holds memory on its host."""
         return self.power_state in (PowerState.RUNNING, PowerState.PAUSED)
+
+    @property
+    def must_leave(self) -> bool:
+        """True where it stands in the way of its host's maintenance until somebody has moved it."""
+        return self.is_active and not self.leaves_by_itself
 
     @property
     def is_system(self) -> bool:

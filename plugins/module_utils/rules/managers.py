@@ -18,6 +18,7 @@ MANAGERS = {
     "harvester": ("Harvester", "its own migration"),
     "opennebula": ("OpenNebula", "onevm migrate"),
     "vcenter_extension": ("an extension of vCenter", "the extension's own tools"),
+    "com.vmware.vim.eam": ("vCenter's ESX Agent Manager", "vCenter's own maintenance mode; retreat mode of the cluster for vCLS"),
     "failover_cluster": ("a failover cluster", "Move-ClusterVirtualMachineRole"),
 }
 

@@ -75,7 +75,7 @@ def worlds(draw: st.DrawFn) -> dict[str, Any]:
 
 
 def drain_a(site: Site) -> PlanRequest:
-    return PlanRequest(tuple(vm.id for vm in site.vms_by_host["a"] if vm.is_active), avoid_hosts=frozenset({"a"}))
+    return PlanRequest(tuple(vm.id for vm in site.vms_by_host["a"] if vm.must_leave), avoid_hosts=frozenset({"a"}))
 
 
 def drained(folder: Path, world: dict[str, Any], *, partial: bool, on_failure: OnFailure) -> tuple[Site, EvacuationReport, Site, dict[str, int]]:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
+from ansible_collections.vmops.migration.plugins.module_utils.drivers.driver import EVERYTHING
 from ansible_collections.vmops.migration.plugins.module_utils.drivers.simulator.driver import SimulatorDriver
 from ansible_collections.vmops.migration.plugins.module_utils.execution.evacuation import EvacuationOrder, evacuate
 from ansible_collections.vmops.migration.plugins.module_utils.model.errors import HostUnreachable
@@ -28,18 +30,34 @@ class SilentAtTheEnd(SimulatorDriver):
         super().set_maintenance(host, maintenance)
 
 
+def world_with(tmp_path: Path, *vms: dict[str, Any]) -> SiteOptions:
+    """Hosts a and b with these VMs."""
+    pool = {"id": "nfs", "name": "nfs", "scope": "cluster", "identity": "filer:/nfs"}
+    (tmp_path / "world.json").write_text(json.dumps({"hosts": [a_host("a", 4096), a_host("b", 4096)], "pools": [pool], "vms": vms}))
+    return SiteOptions("simulator", simulator=SimulatorOptions(str(tmp_path / "world.json"), str(tmp_path / "state.json"), SPEED))
+
+
+ORDER = EvacuationOrder(("a",), MaintenanceState.MAINTENANCE, drain_a, MoveOptions())
+
+
 def test_a_final_state_that_could_not_be_written_is_no_success(tmp_path: Path) -> None:
-    world = {
-        "hosts": [a_host("a", 4096), a_host("b", 4096)],
-        "pools": [{"id": "nfs", "name": "nfs", "scope": "cluster", "identity": "filer:/nfs"}],
-        "vms": [a_vm(1, "a", 256, "running", autostart=False)],
-    }
-    (tmp_path / "world.json").write_text(json.dumps(world))
-    options = SiteOptions("simulator", simulator=SimulatorOptions(str(tmp_path / "world.json"), str(tmp_path / "state.json"), SPEED))
-    order = EvacuationOrder(("a",), MaintenanceState.MAINTENANCE, drain_a, MoveOptions())
-    report = evacuate(SilentAtTheEnd(options), order, lambda _event: None, lambda: "")
+    options = world_with(tmp_path, a_vm(1, "a", 256, "running", autostart=False))
+    report = evacuate(SilentAtTheEnd(options), ORDER, lambda _event: None, lambda: "")
     assert [outcome.host for outcome in report.run.outcomes] == ["b"]
     assert report.changed
     assert not report.ok
     assert [reason.code for reason in report.unsettled] == ["host_unreachable"]
     assert report.states["a"] is MaintenanceState.PREPARING
+
+
+def test_a_vm_that_leaves_by_itself_is_left_to_its_manager(tmp_path: Path) -> None:
+    agent = {**a_vm(2, "a", 128, "running", autostart=False), "managed_by": "com.vmware.vim.eam", "leaves_by_itself": True}
+    options = world_with(tmp_path, a_vm(1, "a", 256, "running", autostart=False), agent)
+    with SimulatorDriver(options) as driver:
+        report = evacuate(driver, ORDER, lambda _event: None, lambda: "")
+        again = evacuate(driver, ORDER, lambda _event: None, lambda: "")
+        hosts = {vm.name: vm.host for vm in driver.snapshot(EVERYTHING).vms}
+    assert report.ok
+    assert report.states["a"] is MaintenanceState.MAINTENANCE
+    assert hosts == {"vm1": "b", "vm2": "a"}
+    assert not again.changed

@@ -27,8 +27,14 @@ LIGHT_PATHS = (
     "summary.config.numCpu",
     "config.version",
     "config.template",
+    "config.managedBy.extensionKey",
 )
-FULL_PATHS = ("config.files.vmPathName", "config.hardware.device", "config.extraConfig", "config.managedBy.extensionKey", "rootSnapshot", "recentTask")
+FULL_PATHS = ("config.files.vmPathName", "config.hardware.device", "config.extraConfig", "rootSnapshot", "recentTask")
+
+AGENT_MANAGER = "com.vmware.vim.eam"
+"""The extension key of vCenter's ESX Agent Manager. It stops its VMs, such as those of the vSphere Cluster Services, or DRS moves them, when their host enters
+maintenance mode (VMware, vSphere Resource Management, vSphere Cluster Services).
+"""
 
 _POWER = {"poweredOn": PowerState.RUNNING, "poweredOff": PowerState.OFF, "suspended": PowerState.SAVED}
 # How CloudStack names its system VMs: r-12-VM, s-1-VM, v-2-VM
@@ -48,6 +54,7 @@ def light_vm(entry: Entry, inventory: Inventory) -> Vm | None:
         return None
     number = re.fullmatch(r"vmx-0*(\d+)", str(entry["config.version"] or ""))
     state = power_of(entry["runtime.powerState"], entry["runtime.connectionState"])
+    manager = str(entry["config.managedBy.extensionKey"] or "")
     return Vm(
         id=entry.moid,
         name=entry.name,
@@ -60,6 +67,8 @@ def light_vm(entry: Entry, inventory: Inventory) -> Vm | None:
         hardware_version=int(number[1]) if number else None,
         labels=frozenset({"template"}) if entry["config.template"] else frozenset(),
         folder=inventory.folder_of(entry),
+        managed_by=manager,
+        leaves_by_itself=manager == AGENT_MANAGER,
     )
 
 
@@ -83,7 +92,6 @@ def full_vm(vm: Vm, entry: Entry, inventory: Inventory, moving: Mapping[str, Any
         snapshots_travel=True,
         operation=OperationKind.MIGRATION_OUT if is_moving else None,
         operation_target=note.target if is_moving and note is not None and note.source == vm.host else "",
-        managed_by=str(entry["config.managedBy.extensionKey"] or ""),
         note=note,
         home=note.home if note else None,
     )

@@ -143,7 +143,23 @@ func labMaxHardware(host *HostSystem) int {
 	return 99
 }
 
-// EnterMaintenanceModeTask waits until no VM runs on the host; nobody moves them away here.
+// labAgentManager makes VMs that vCenter itself stops when their host enters maintenance mode, and starts when it leaves it.
+const labAgentManager = "com.vmware.vim.eam"
+
+func labIsAgent(vm *VirtualMachine) bool {
+	return vm.Config.ManagedBy != nil && vm.Config.ManagedBy.ExtensionKey == labAgentManager
+}
+
+// labAgents brings the agents on the host into that power state.
+func (h *HostSystem) labAgents(wanted types.VirtualMachinePowerState) {
+	for _, ref := range h.Vm {
+		if vm, ok := Map.Get(ref).(*VirtualMachine); ok && labIsAgent(vm) {
+			vm.labBecome(wanted)
+		}
+	}
+}
+
+// EnterMaintenanceModeTask waits until no VM but agents runs on the host, and stops those; nobody moves the others away here.
 func (h *HostSystem) EnterMaintenanceModeTask(ctx *Context, req *types.EnterMaintenanceMode_Task) soap.HasFault {
 	limit := time.Duration(req.Timeout) * time.Second
 	work := labWork{entity: h, done: func(since time.Duration) (float64, types.BaseMethodFault) {
@@ -157,6 +173,7 @@ func (h *HostSystem) EnterMaintenanceModeTask(ctx *Context, req *types.EnterMain
 		}
 		return 2, nil
 	}, apply: func() types.BaseMethodFault {
+		h.labAgents(types.VirtualMachinePowerStatePoweredOff)
 		labUpdate(h, "runtime.inMaintenanceMode", true, "summary.runtime.inMaintenanceMode", true)
 		return nil
 	}}
@@ -172,6 +189,7 @@ func (h *HostSystem) ExitMaintenanceModeTask(ctx *Context, _ *types.ExitMaintena
 		return 100, nil
 	}, apply: func() types.BaseMethodFault {
 		labUpdate(h, "runtime.inMaintenanceMode", false, "summary.runtime.inMaintenanceMode", false)
+		h.labAgents(types.VirtualMachinePowerStatePoweredOn)
 		return nil
 	}}
 	return &methods.ExitMaintenanceMode_TaskBody{Res: &types.ExitMaintenanceMode_TaskResponse{Returnval: work.start(ctx, "exitMaintenanceMode")}}
@@ -181,7 +199,7 @@ func (h *HostSystem) labRunsVms() bool {
 	var here []types.ManagedObjectReference
 	Map.WithLock(h, func() { here = append(here, h.Vm...) })
 	for _, ref := range here {
-		if vm, ok := Map.Get(ref).(*VirtualMachine); ok && vm.Runtime.PowerState == types.VirtualMachinePowerStatePoweredOn {
+		if vm, ok := Map.Get(ref).(*VirtualMachine); ok && !labIsAgent(vm) && vm.Runtime.PowerState == types.VirtualMachinePowerStatePoweredOn {
 			return true
 		}
 	}
