@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from xml.etree import ElementTree
 
 from tests.integration.beside import beside
+from tests.integration.described import Described
 from tests.integration.worlds import LONG_SECONDS, Whereabouts, WorldVm, wait_until
 from tests.labs.kvm.config import GUEST_NETWORK, LOCAL_POOL, ONLY_FIRST_HOST_NETWORK, POOL_PATHS, SHARED_POOL
 
@@ -54,7 +55,7 @@ class VirshMigration:
         return self._process.wait(LONG_SECONDS) == 0
 
 
-class KvmWorld:
+class KvmWorld(Described):
     """See ``worlds.World``."""
 
     disk, data_disk, suffix = "hda", "hdb", ".raw"
@@ -62,13 +63,12 @@ class KvmWorld:
     names_are_unique = True
 
     def __init__(self, lab: Lab, transport: str = "tls") -> None:
+        super().__init__()
         first, second, third = lab.hosts
         self.hosts = (first, second, third)
         self.lab = lab
         self.transport = transport
         self._guests: dict[str, Guest] = {}
-        self._host_facts: dict[str, dict[str, Any]] = {}
-        self._vm_facts: dict[str, dict[str, Any]] = {}
         self._without_route: list[tuple[Host, str]] = []
         self._patience_seconds = PATIENCE_SECONDS
         self._processes: list[subprocess.Popen[bytes]] = []
@@ -85,18 +85,9 @@ class KvmWorld:
 
     def site_options(self) -> dict[str, Any]:
         options = self.lab.site_options(self.transport)
-        for host, facts in self._host_facts.items():
+        for host, facts in self.host_facts.items():
             options["hosts"][host].update(facts)
-        return {**options, "vms": self._vm_facts, "connect_timeout_seconds": self._patience_seconds}
-
-    def set_host_memory(self, host: str, memory_mib: int) -> None:
-        self.describe_host(host, memory_mib=memory_mib)
-
-    def describe_host(self, host: str, **facts: Any) -> None:
-        self._host_facts.setdefault(host, {}).update(facts)
-
-    def describe_vm(self, vm: WorldVm, **facts: Any) -> None:
-        self._vm_facts.setdefault(vm.id, {}).update(facts)
+        return {**options, "vms": self.vm_facts, "connect_timeout_seconds": self._patience_seconds}
 
     def now(self) -> float:
         return time.time()

@@ -29,6 +29,7 @@ from ansible_collections.vmops.migration.plugins.module_utils.model.pool import 
 from ansible_collections.vmops.migration.plugins.module_utils.model.site import Site
 from ansible_collections.vmops.migration.plugins.module_utils.model.vm import Nic, PowerState, Vm
 
+from tests.integration.described import Described
 from tests.integration.worlds import Whereabouts, WorldVm, wait_until
 
 HOSTS = ("sim1", "sim2", "sim3")
@@ -51,7 +52,7 @@ class SimulatedForeignMigration:
         return self._world.where(self._vm).defined_on == {self._target}
 
 
-class SimulatorWorld:
+class SimulatorWorld(Described):
     """See ``worlds.World``."""
 
     hosts = HOSTS
@@ -60,6 +61,7 @@ class SimulatorWorld:
     names_are_unique = True
 
     def __init__(self, folder: Path) -> None:
+        super().__init__()
         self.folder = folder
         self.file = folder / "world.json"
         self._vms: dict[str, Vm] = {}
@@ -68,24 +70,13 @@ class SimulatorWorld:
         self._pools: list[Pool] = []
         self._free_bytes: dict[str, int] = {}
         self._link_mbps, self._speed = FAST_MBPS, FAST_SPEED
-        self._host_facts: dict[str, dict[str, Any]] = {}
-        self._vm_facts: dict[str, dict[str, Any]] = {}
         self._write()
 
     # ------------------------------------------------------------ what the playbook says
 
     def site_options(self) -> dict[str, Any]:
         simulator = {"world": str(self.file), "speed": self._speed}
-        return {"driver": "simulator", "simulator": simulator, "hosts": self._host_facts, "vms": self._vm_facts}
-
-    def set_host_memory(self, host: str, memory_mib: int) -> None:
-        self.describe_host(host, memory_mib=memory_mib)
-
-    def describe_host(self, host: str, **facts: Any) -> None:
-        self._host_facts.setdefault(host, {}).update(facts)
-
-    def describe_vm(self, vm: WorldVm, **facts: Any) -> None:
-        self._vm_facts.setdefault(vm.id, {}).update(facts)
+        return {"driver": "simulator", "simulator": simulator, "hosts": self.host_facts, "vms": self.vm_facts}
 
     def now(self) -> float:
         return self._engine().clock.now()

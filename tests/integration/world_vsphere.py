@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from pyVmomi import vim
 
+from tests.integration.described import Described
 from tests.integration.worlds import RESTLESS_MIB_S, Whereabouts, WorldVm, wait_until
 from tests.labs.vsphere.lab import VsphereLab
 
@@ -39,7 +40,7 @@ class VsphereForeignMigration:
         return True
 
 
-class VsphereWorld:
+class VsphereWorld(Described):
     """See ``worlds.World``."""
 
     disk, data_disk, suffix = "scsi0:0", "scsi0:1", ".vmdk"
@@ -47,11 +48,10 @@ class VsphereWorld:
     names_are_unique = False
 
     def __init__(self, lab: VsphereLab) -> None:
+        super().__init__()
         self.lab = lab
         first, second, third = lab.hosts
         self.hosts = (first, second, third)
-        self._host_facts: dict[str, dict[str, Any]] = {}
-        self._vm_facts: dict[str, dict[str, Any]] = {}
         self._booted: dict[str, Any] = {}
         self._restless = False
         self._autostarted: set[str] = set()
@@ -63,16 +63,7 @@ class VsphereWorld:
     # ------------------------------------------------------------ what the playbook says
 
     def site_options(self) -> dict[str, Any]:
-        return {**self.lab.module_site(), "hosts": self._host_facts, "vms": self._vm_facts}
-
-    def set_host_memory(self, host: str, memory_mib: int) -> None:
-        self.describe_host(host, memory_mib=memory_mib)
-
-    def describe_host(self, host: str, **facts: Any) -> None:
-        self._host_facts.setdefault(host, {}).update(facts)
-
-    def describe_vm(self, vm: WorldVm, **facts: Any) -> None:
-        self._vm_facts.setdefault(vm.id, {}).update(facts)
+        return {**self.lab.module_site(), "hosts": self.host_facts, "vms": self.vm_facts}
 
     def now(self) -> float:
         return time.time()
